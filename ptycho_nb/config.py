@@ -1,0 +1,338 @@
+"""The settings of every step, each declared once.
+
+From one ``setting(...)`` line come the check, the error sentence, the form control, the
+command-line option and the documentation. Configs are frozen; ``replace`` gives a new one.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+from ptycho_nb.errors import ConfigError, unknown
+
+NO_UNIT = "no unit"
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    label: str,
+    unit: str = NO_UNIT,
+    ge: float | None = None,
+    le: float | None = None,
+    log: bool = False,
+    advanced: bool = False,
+) -> Any:
+    """One field: default, what it means, unit, inclusive range, log or linear, basic or advanced."""
+    marks = {"label": label, "unit": unit, "log": log, "advanced": advanced}
+    return Field(default, ge=ge, le=le, description=help, title=label, json_schema_extra=marks)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a form, a command line or a page of documentation needs to know of one field."""
+
+    name: str
+    label: str
+    help: str
+    unit: str
+    default: Any
+    kind: type
+    optional: bool
+    choices: tuple[Any, ...]
+    ge: float | None
+    le: float | None
+    log: bool
+    advanced: bool
+
+    @property
+    def allowed(self) -> str:
+        """The permitted values in words."""
+        if self.choices:
+            words = "one of " + ", ".join(str(c) for c in self.choices)
+        elif self.kind is bool:
+            words = "true or false"
+        else:
+            noun = "a whole number" if self.kind is int else "a number"
+            words = f"{noun} in {_plain(self.ge)} to {_plain(self.le)}"
+        return words + (" or empty" if self.optional else "")
+
+
+class Config(BaseModel):
+    """A frozen set of settings that refuses unknown names and values out of range.
+
+    Raises
+    ------
+    ConfigError
+        One sentence for each problem: the field, what was found and what is allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError.of(self._sentences(error)) from None
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """Every field, in the order declared."""
+        return tuple(_setting(name, field) for name, field in cls.model_fields.items())
+
+    @classmethod
+    def problems(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """One sentence for each field that cannot take its value; empty when all is well."""
+        try:
+            cls(**values)
+        except ConfigError as error:
+            return error.problems
+        return {}
+
+    @classmethod
+    def _sentences(cls, error: ValidationError) -> dict[str, str]:
+        known = {s.name: s for s in cls.settings()}
+        named = ((str(d["loc"][0]) if d["loc"] else "", d) for d in error.errors())
+        return {name: cls._sentence(name, detail, known) for name, detail in named}
+
+    @classmethod
+    def _sentence(cls, name: str, detail: ErrorDetails, known: Mapping[str, Setting]) -> str:
+        if name not in known:
+            return unknown(f"{cls.__name__} setting", name, known) if name else f"{cls.__name__}: {detail['msg']}."
+        shown = str(detail["input"])
+        shown = shown if len(shown) <= 40 else shown[:37] + "…"
+        return f"{cls.__name__}.{name} is {shown!r}; it must be {known[name].allowed}."
+
+    @classmethod
+    def presets(cls) -> tuple[str, ...]:
+        """Names that ``preset`` takes."""
+        return tuple(cls.PRESETS)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """The config called ``name``, with ``changes`` on top.
+
+        Raises
+        ------
+        ConfigError
+            There is no preset of that name.
+        """
+        if name not in cls.PRESETS:
+            raise ConfigError(unknown(f"{cls.__name__} preset", name, cls.PRESETS))
+        return cls(**{**cls.PRESETS[name], **changes})
+
+    def replace(self, **changes: Any) -> Self:
+        """The same settings with some changed, checked again."""
+        return type(self)(**{**self.model_dump(), **changes})
+
+    def changes(self) -> dict[str, Any]:
+        """The settings that differ from their defaults."""
+        return {s.name: value for s in self.settings() if (value := self.model_dump()[s.name]) != s.default}
+
+
+def _plain(value: float | None) -> str:
+    if value is None:
+        return "any"
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e12 else f"{value:g}"
+
+
+def _setting(name: str, field: FieldInfo) -> Setting:
+    kind, optional = field.annotation, False
+    if get_origin(kind) in (Union, types.UnionType):
+        kinds = [k for k in get_args(kind) if k is not type(None)]
+        kind, optional = kinds[0], True
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    marks = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    bounds = {k: getattr(m, k) for m in field.metadata for k in ("ge", "le") if hasattr(m, k)}
+    return Setting(
+        name=name,
+        label=str(marks["label"]),
+        help=str(field.description),
+        unit=str(marks["unit"]),
+        default=None if field.default is PydanticUndefined else field.default,
+        kind=type(choices[0]) if choices else kind if isinstance(kind, type) else str,
+        optional=optional,
+        choices=choices,
+        ge=bounds.get("ge"),
+        le=bounds.get("le"),
+        log=bool(marks["log"]),
+        advanced=bool(marks["advanced"]),
+    )
+
+
+class SimulationConfig(Config):
+    """The experiment that ``simulate_scan`` makes up."""
+
+    PRESETS: ClassVar = {
+        "quick": {"height": 160, "width": 176, "overlap": 0.72},
+        "standard": {},
+        "best": {"height": 384, "width": 416, "overlap": 0.75},
+    }
+
+    object: Literal["lines", "dead_leaves", "gaussian_field", "siemens_star", "picture"] = setting(
+        "picture", "What is being looked at", label="Object"
+    )
+    probe: Literal["disk", "gaussian", "zone_plate"] = setting(
+        "zone_plate", "What illuminates it; zone_plate is a defocused lens with a central stop", label="Probe"
+    )
+    scan: Literal["raster", "jittered", "spiral", "random"] = setting(
+        "jittered", "The path of the probe; spiral is a Fermat spiral", label="Scan path"
+    )
+    N: int = setting(64, "Width of a diffraction pattern and of the probe window, even", label="Pattern width", unit="px", ge=16, le=1024)
+    height: int = setting(232, "Object rows", label="Object height", unit="px", ge=32, le=8192)
+    width: int = setting(256, "Object columns", label="Object width", unit="px", ge=32, le=8192)
+    overlap: float = setting(
+        0.70, "Linear overlap: 1 - step / (diameter that holds 90 % of the probe's energy)", label="Overlap", ge=0.0, le=0.95
+    )
+    nphotons: float = setting(1e6, "Mean photons in a pattern where the object is clear", label="Photons per pattern", unit="photons", ge=1, le=1e12, log=True)
+    probe_diameter: float = setting(24.0, "Diameter that holds 90 % of the probe's energy", label="Probe diameter", unit="px", ge=2, le=512, advanced=True)
+    defocus: float = setting(1.0, "Quadratic phase at the rim of the lens", label="Defocus", unit="waves", ge=-20, le=20, advanced=True)
+    central_stop: float = setting(0.4, "Width of the lens's central stop over its own", label="Central stop", ge=0, le=0.9, advanced=True)
+    astigmatism: float = setting(0.0, "Astigmatic phase at the rim of the lens", label="Astigmatism", unit="waves", ge=-5, le=5, advanced=True)
+    coma: float = setting(0.0, "Coma phase at the rim of the lens", label="Coma", unit="waves", ge=-5, le=5, advanced=True)
+    probe_modes: int = setting(1, "Mutually incoherent modes of the probe", label="Probe modes", ge=1, le=16, advanced=True)
+    mode_decay: float = setting(0.3, "Power of each further mode over that of the one before", label="Mode decay", ge=0.01, le=1, advanced=True)
+    jitter: float = setting(0.2, "Random offset of a jittered raster over its step, either way", label="Jitter", ge=0, le=0.5, advanced=True)
+    amplitude_min: float = setting(0.5, "Least transmission of the object; the greatest is 1", label="Least amplitude", ge=0, le=1, advanced=True)
+    phase_range: float = setting(2.0, "Greatest minus least phase of the object", label="Phase range", unit="rad", ge=0, le=6.2, advanced=True)
+    position_error: float = setting(0.0, "Standard deviation of the error in the positions that the scan reports", label="Position error", unit="px", ge=0, le=20, advanced=True)
+    probe_error: float = setting(0.0, "Relative error of the defocus in the probe that the scan reports", label="Probe error", ge=-1, le=1, advanced=True)
+    beamstop: float = setting(0.0, "Radius of the beamstop, masked in the scan", label="Beamstop", unit="px", ge=0, le=64, advanced=True)
+    pixel_size: float | None = setting(1e-8, "Width of an object pixel; empty: the scan states none", label="Pixel size", unit="m", ge=1e-13, le=1e-3, log=True, advanced=True)
+    seed: int = setting(0, "Makes the scan repeatable", label="Seed", ge=0, le=2**31 - 1, advanced=True)
+
+
+class DataConfig(Config):
+    """How patterns are grouped, and which are kept for validation."""
+
+    PRESETS: ClassVar = {"quick": {}, "standard": {}, "best": {}}
+
+    gridsize: int = setting(
+        2, "A group holds gridsize² overlapping patterns that must agree on one object", label="Group grid", ge=1, le=4
+    )
+    grouping: Literal["nearest", "quadrants"] = setting(
+        "nearest", "Neighbours drawn among the nearest, or one from each quadrant round the anchor (gridsize 2)", label="Grouping"
+    )
+    neighbor_count: int | None = setting(
+        None, "Nearest patterns a group is drawn from; empty: just as many as it needs", label="Neighbours", unit="patterns", ge=1, le=256, advanced=True
+    )
+    n_groups: int | None = setting(None, "Groups an epoch; empty: one round each pattern", label="Groups", unit="groups", ge=1, le=10_000_000, advanced=True)
+    n_subsample: int | None = setting(None, "Patterns used; empty: all", label="Patterns used", unit="patterns", ge=1, le=10_000_000, advanced=True)
+    sequential_sampling: bool = setting(
+        False, "Take the first groups and patterns in the order of the scan instead of a random choice", label="In scan order", advanced=True
+    )
+    validation_fraction: float = setting(0.05, "Share of the groups held out for validation", label="Validation share", ge=0, le=0.5)
+
+    @property
+    def C(self) -> int:
+        """Patterns in a group."""
+        return self.gridsize**2
+
+
+class ModelConfig(Config):
+    """The network."""
+
+    PRESETS: ClassVar = {"quick": {}, "standard": {}, "best": {}}
+
+    network: Literal["global_map", "cnn", "fourier"] = setting(
+        "global_map",
+        "global_map is fast and learns one scan; cnn is a convolutional encoder with two decoders; fourier mixes in frequency space",
+        label="Network",
+    )
+    amp_activation: Literal["sigmoid", "swish", "softplus", "silu", "relu"] = setting(
+        "sigmoid", "Last step of the amplitude decoder of cnn and fourier", label="Amplitude activation", advanced=True
+    )
+    n_filters_scale: float = setting(1.0, "Width of cnn and fourier over the standard one", label="Filters scale", ge=0.125, le=8, log=True, advanced=True)
+    hidden: int = setting(768, "Width of the hidden layers of global_map", label="Hidden width", unit="units", ge=8, le=8192, log=True, advanced=True)
+
+
+class TrainingConfig(Config):
+    """How long and how hard to train."""
+
+    PRESETS: ClassVar = {"quick": {"epochs": 20}, "standard": {}, "best": {"epochs": 200}}
+
+    epochs: int = setting(60, "Passes over the training groups", label="Epochs", unit="epochs", ge=1, le=10_000)
+    batch_size: int = setting(32, "Patterns in a step, a multiple of the group's", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
+    learning_rate: float = setting(1e-3, "Greatest step size of the optimiser", label="Learning rate", ge=1e-7, le=1.0, log=True)
+    loss: Literal["amplitude", "poisson"] = setting("amplitude", "Noise model of the detector; poisson for weak patterns", label="Loss")
+    objective: Literal["unsupervised", "supervised"] = setting(
+        "unsupervised", "Explain the photons, or match the known object of a simulated scan", label="Objective"
+    )
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
+    time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6)
+    seed: int = setting(0, "Makes a run repeatable", label="Seed", ge=0, le=2**31 - 1)
+    optimizer: Literal["adam", "adamw", "sgd"] = setting("adamw", "Rule of the step", label="Optimiser", advanced=True)
+    weight_decay: float = setting(0.01, "Pull of the weights to zero", label="Weight decay", ge=0, le=1, advanced=True)
+    scheduler: Literal["constant", "warmup_cosine", "plateau", "exponential"] = setting(
+        "warmup_cosine", "Course of the learning rate", label="Learning-rate course", advanced=True
+    )
+    warmup: float = setting(0.15, "Share of the steps in which warmup_cosine rises", label="Warm-up", ge=0, le=0.9, advanced=True)
+    gradient_clip: float | None = setting(1.0, "Greatest norm of the gradient; empty: no limit", label="Gradient clip", ge=1e-6, le=1e6, log=True, advanced=True)
+    early_stop: int | None = setting(None, "Stop after this many epochs without a better validation loss; empty: never", label="Patience", unit="epochs", ge=1, le=10_000, advanced=True)
+    precision: Literal["float32", "bfloat16"] = setting("float32", "Number format inside the network; physics stays float32", label="Precision", advanced=True)
+    total_variation: float = setting(0.0, "Weight of the total variation of the object patches in the loss", label="Total variation", ge=0, le=100, advanced=True)
+
+
+class InferenceConfig(Config):
+    """How patches become one object."""
+
+    PRESETS: ClassVar = {"quick": {"synchronise": "never"}, "standard": {}, "best": {}}
+
+    batch_size: int = setting(256, "Patterns predicted at once", label="Batch size", unit="patterns", ge=1, le=65_536, log=True)
+    weight: Literal["probe", "uniform"] = setting("probe", "Weight of a patch pixel: the probe's intensity, or the middle of the window alike", label="Stitch weight")
+    synchronise: Literal["auto", "always", "never"] = setting(
+        "auto", "Bring patches to one phase before they are averaged; auto keeps it where the photons are then explained better", label="Synchronise phases"
+    )
+    transpose: bool = setting(False, "Swap rows and columns of the positions", label="Swap axes", advanced=True)
+    flip_rows: bool = setting(False, "Turn the row axis of the positions round", label="Flip rows", advanced=True)
+    flip_columns: bool = setting(False, "Turn the column axis of the positions round", label="Flip columns", advanced=True)
+
+
+class RefinementConfig(Config):
+    """The iterative fit of object, probe and positions to the photons."""
+
+    PRESETS: ClassVar = {
+        "quick": {"epochs": 8},
+        "standard": {"epochs": 32},
+        "best": {"epochs": 64},
+    }
+
+    epochs: int = setting(64, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
+    batch_size: int = setting(32, "Patterns in a step", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
+    learning_rate: float = setting(0.1, "Greatest step of an object pixel", label="Learning rate", ge=1e-5, le=10, log=True)
+    loss: Literal["auto", "amplitude", "poisson"] = setting("auto", "Noise model of the detector; auto chooses by the photons of the scan", label="Loss")
+    refine_probe: bool = setting(True, "Fit the probe too", label="Refine probe")
+    probe_modes: int | None = setting(None, "Incoherent probe modes; empty: as many as the scan brings", label="Probe modes", ge=1, le=16)
+    refine_positions: bool = setting(False, "Fit the positions too", label="Position correction")
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
+    time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6, advanced=True)
+    seed: int = setting(0, "Order of the patterns", label="Seed", ge=0, le=2**31 - 1, advanced=True)
+    probe_learning_rate: float = setting(0.02, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
+    probe_start: float = setting(0.1, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
+    position_learning_rate: float = setting(0.02, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)
+    max_shift: float = setting(3.0, "Farthest a position may move", label="Greatest shift", unit="px", ge=0.01, le=64, advanced=True)
+    warmup: float = setting(0.05, "Share of the steps in which the learning rate rises", label="Warm-up", ge=0, le=0.9, advanced=True)
+    start_amplitude: float = setting(0.75, "Amplitude of the flat start", label="Start amplitude", ge=0.01, le=10, advanced=True)
+    holdout: float = setting(0.0, "Share of well-covered patterns kept out of the fit to judge it", label="Held-out share", ge=0, le=0.5, advanced=True)
+
+
+CONFIGS: dict[str, type[Config]] = {
+    "simulation": SimulationConfig,
+    "data": DataConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+    "inference": InferenceConfig,
+    "refinement": RefinementConfig,
+}
+

@@ -1,0 +1,112 @@
+"""Ptychography in a notebook: one scan, one network, one object.
+
+Public names are loaded on first use, so that ``import ptycho_nb`` is quick and the thread
+policy is set before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ptycho_nb.checks import checks as checks
+    from ptycho_nb.cli import command as command
+    from ptycho_nb.compare import compare as compare
+    from ptycho_nb.config import DataConfig as DataConfig
+    from ptycho_nb.config import InferenceConfig as InferenceConfig
+    from ptycho_nb.config import ModelConfig as ModelConfig
+    from ptycho_nb.config import RefinementConfig as RefinementConfig
+    from ptycho_nb.config import SimulationConfig as SimulationConfig
+    from ptycho_nb.config import TrainingConfig as TrainingConfig
+    from ptycho_nb.errors import ConfigError as ConfigError
+    from ptycho_nb.errors import InputError as InputError
+    from ptycho_nb.errors import ScanError as ScanError
+    from ptycho_nb.history import Control as Control
+    from ptycho_nb.history import History as History
+    from ptycho_nb.history import State as State
+    from ptycho_nb.readers import load_scan as load_scan
+    from ptycho_nb.reconstruction import reconstruct as reconstruct
+    from ptycho_nb.refinement import refine as refine
+    from ptycho_nb.result import Reconstruction as Reconstruction
+    from ptycho_nb.scan import Scan as Scan
+    from ptycho_nb.simulate import simulate_scan as simulate_scan
+    from ptycho_nb.training import Training as Training
+    from ptycho_nb.training import train as train
+
+__version__ = "0.1.0"
+
+PUBLIC = {
+    "SimulationConfig": "config",
+    "DataConfig": "config",
+    "ModelConfig": "config",
+    "TrainingConfig": "config",
+    "InferenceConfig": "config",
+    "RefinementConfig": "config",
+    "InputError": "errors",
+    "ConfigError": "errors",
+    "ScanError": "errors",
+    "Scan": "scan",
+    "load_scan": "readers",
+    "simulate_scan": "simulate",
+    "State": "history",
+    "History": "history",
+    "Control": "history",
+    "Training": "training",
+    "train": "training",
+    "Reconstruction": "result",
+    "reconstruct": "reconstruction",
+    "refine": "refinement",
+    "compare": "compare",
+    "checks": "checks",
+}
+
+ROOMS = {**PUBLIC, "command": "cli"}
+
+__all__ = ["__version__", *PUBLIC]
+
+NEEDS = {
+    "torch": "pip install torch (pytorch.org/get-started has the CPU and CUDA builds)",
+    "lightning": "pip install 'lightning>=2.6.6'",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ROOMS:
+        raise AttributeError(f"module 'ptycho_nb' has no attribute {name!r}")
+    try:
+        value = getattr(importlib.import_module(f"ptycho_nb.{ROOMS[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in NEEDS:
+            raise
+        raise ImportError(f"ptycho_nb needs {error.name}, which is not installed; {NEEDS[error.name]}.") from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *PUBLIC})
+
+
+class _Package(ModuleType):
+    """The package itself; loading the room ``checks`` does not hide the function ``checks``."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+def _wait_passively() -> None:
+    """Idle threads sleep instead of spinning, unless the user chose or torch has read the setting already.
+
+    Two threads that spin on busy cores make a step ten times as long.
+    """
+    if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT"} & set(os.environ):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+
+
+_wait_passively()
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,124 @@
+"""What the commands take in common: settings, and how a stranger's file is to be read."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from ptycho_nb.config import CONFIGS, Config, TrainingConfig
+from ptycho_nb.config_file import load_configs
+from ptycho_nb.errors import ConfigError, InputError, unknown
+
+EMPTY = ("", "none", "null", "empty")
+Settings = Mapping[str, Config]
+
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change a setting, as in training.epochs=3; repeatable.")
+]
+Preset = Annotated[str | None, typer.Option(help=f"Settings to start from: {', '.join(TrainingConfig.presets())}.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A settings file, YAML or JSON; see 'ptycho-nb settings'.")]
+
+
+def settings_from(path: Path | None, preset: str | None, changes: Iterable[str] | None) -> dict[str, Config]:
+    """Every config by its section: of the file, or of the preset, or the defaults, with the changes on top.
+
+    Raises
+    ------
+    ConfigError
+        Both a file and a preset are given, or a name or a value is not allowed.
+    """
+    if path is not None and preset is not None:
+        raise ConfigError("Give a settings file or --preset, not both; single settings are changed with --set.")
+    if path is not None:
+        return with_changes(load_configs(path), changes or ())
+    configs = {section: kind.preset(preset) if preset else kind() for section, kind in CONFIGS.items()}
+    return with_changes(configs, changes or ())
+
+
+def with_changes(configs: Settings, changes: Iterable[str]) -> dict[str, Config]:
+    """The configs with each "section.name=value" put in; an empty value stands for none."""
+    wanted: dict[str, dict[str, str | None]] = {section: {} for section in configs}
+    for change in changes:
+        target, equals, value = change.partition("=")
+        section, dot, name = target.strip().partition(".")
+        if not (equals and dot):
+            raise ConfigError(f"--set {change[:60]!r} is no setting; write SECTION.NAME=VALUE, for example training.epochs=3.")
+        if section not in configs:
+            raise ConfigError(unknown("section", section, configs))
+        wanted[section][name] = None if value.strip().lower() in EMPTY else value.strip()
+    return {section: config.replace(**wanted[section]) for section, config in configs.items()}
+
+
+class ReadOption(NamedTuple):
+    """One keyword argument of ``load_scan`` on the command line."""
+
+    kind: Any
+    help: str
+
+
+def takes_scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with an option for each keyword argument of ``load_scan``; it receives those given as ``reading``."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> Any:
+        values = {name: given.pop(name) for name in READ_OPTIONS}
+        return command(**given, reading={name: value for name, value in values.items() if value is not None})
+
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "reading"]
+    more = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[option.kind | None, typer.Option("--" + name.replace("_", "-"), help=option.help, rich_help_panel=PANEL)],
+        )
+        for name, option in READ_OPTIONS.items()
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + more
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    del wrapped.__wrapped__  # type: ignore[attr-defined]
+    return wrapped
+
+
+def fresh_file(path: Path, suffixes: Iterable[str]) -> Path:
+    """``path``, which does not exist yet, in a folder that does: checked before the work begins.
+
+    Raises
+    ------
+    InputError
+        It exists, its folder does not, or it has another suffix.
+    """
+    allowed = list(suffixes)
+    if path.suffix.lower() not in allowed:
+        raise InputError(f"{path.name[:60]!r} must end in {' or '.join(allowed)}.")
+    if path.exists():
+        raise InputError(f"{path} exists and is not overwritten; give another name with --out, or move it away.")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent}; make it first.")
+    return path
+
+
+PANEL = "How the file is read"
+READ_OPTIONS: dict[str, ReadOption] = {
+    "patterns": ReadOption(str, "Name of the array of diffraction patterns."),
+    "positions": ReadOption(str, "Name of the array of probe positions (row, column)."),
+    "x": ReadOption(str, "Name of the array of column positions."),
+    "y": ReadOption(str, "Name of the array of row positions."),
+    "probe": ReadOption(str, "Name of the array of the probe."),
+    "position_unit": ReadOption(str, "Unit of the positions: px, m, um or nm."),
+    "quantity": ReadOption(str, "What the patterns hold: counts or amplitude."),
+    "zero_frequency": ReadOption(str, "Where zero frequency lies: center or corner."),
+    "energy_ev": ReadOption(float, "Photon energy [eV]."),
+    "distance_m": ReadOption(float, "From sample to detector [m]."),
+    "detector_pixel_m": ReadOption(float, "Width of a detector pixel [m]."),
+    "center": ReadOption(tuple[float, float], "Row and column of the beam on the detector [px]."),
+    "crop": ReadOption(int, "Width to crop the patterns to [px]."),
+    "bin": ReadOption(int, "Detector pixels to add up, each way."),
+    "mask": ReadOption(str, "Name of the array of believed detector pixels."),
+}

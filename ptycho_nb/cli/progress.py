@@ -1,0 +1,70 @@
+"""A bar with the time left while a run goes on, and Ctrl-C that stops it and keeps what there is."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from ptycho_nb.history import Control, History, Listener
+
+
+class Watch(NamedTuple):
+    """What a run takes to be watched and stopped: ``train(..., **watch._asdict())``."""
+
+    listener: Listener
+    control: Control
+
+
+@contextmanager
+def watched(what: str, epochs: int) -> Iterator[Watch]:
+    """Show a bar named ``what`` over ``epochs``; the first Ctrl-C stops the run, the second aborts it."""
+    control = Control()
+    with tqdm(total=epochs, desc=what, unit="epoch", file=sys.stderr, dynamic_ncols=True, bar_format=BAR) as bar, stopped_by_ctrl_c(control):
+        yield Watch(_Follower(bar), control)
+
+
+@contextmanager
+def stopped_by_ctrl_c(control: Control) -> Iterator[None]:
+    """Ctrl-C asks ``control`` to stop; a second one aborts. Only the main thread hears signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        tqdm.write("Stopping after this step; what there is by then is kept. Ctrl-C again aborts.", file=sys.stderr)
+        control.stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Follower:
+    """Moves the bar by whole epochs, and within an epoch once its number of steps is known."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+        self.epochs = self.steps = 0  # at the end of the last epoch
+
+    def __call__(self, history: History) -> None:
+        steps = len(history.steps)
+        if history.epochs > self.epochs:
+            self.epochs, self.steps = history.epochs, steps
+        share = (steps - self.steps) * self.epochs / self.steps if self.steps else 0.0
+        self.bar.n = min(self.epochs + share, self.bar.total)
+        if steps:
+            self.bar.set_postfix_str(f"loss {history.steps[-1][1]:.4g}", refresh=False)
+        self.bar.update(0)
+
+
+BAR = "{desc}: {percentage:3.0f}% |{bar}| {n:.3g}/{total_fmt} epochs, {elapsed} gone, {remaining} left{postfix}"

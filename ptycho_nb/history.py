@@ -1,0 +1,312 @@
+"""What a run has done so far, and the switch that stops or pauses it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ptycho_nb.errors import unknown
+
+log = logging.getLogger(__name__)
+
+LOSS = "train_loss"
+
+
+class State(StrEnum):
+    """Where a run stands, in a word."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+class Control:
+    """Asks a run, from any thread, to stop or to pause; it obeys within one step."""
+
+    def __init__(self) -> None:
+        self._turned = threading.Condition()
+        self._stop = self._pause = False
+
+    def stop(self) -> None:
+        """End the run after this step and keep what there is; wakes a paused run."""
+        self._turn(stop=True)
+
+    def pause(self) -> None:
+        """Hold the run after this step."""
+        self._turn(pause=True)
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        self._turn(pause=False)
+
+    def _turn(self, *, stop: bool = False, pause: bool = False) -> None:
+        with self._turned:
+            self._stop = self._stop or stop
+            self._pause = pause and not self._stop
+            self._turned.notify_all()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run has been asked to stop."""
+        return self._stop
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run has been asked to pause."""
+        return self._pause
+
+    def wait_while_paused(self) -> None:
+        """Block until resumed or stopped."""
+        with self._turned:
+            self._turned.wait_for(lambda: not self._pause)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The object as the run sees it now.
+
+    Attributes
+    ----------
+    object : complex64, shape (H, W)
+    origin : (int, int)
+        Position (row, col) [px] of ``object[0, 0]``.
+    probe : complex64, shape (P, N, N)
+    """
+
+    object: NDArray[np.complex64]
+    origin: tuple[int, int]
+    probe: NDArray[np.complex64]
+
+
+class History(L.Callback):
+    """Each logged metric by epoch and the loss by step; tells a listener; stops and pauses when its Control says so.
+
+    A callback for any ``Trainer``; the iterative fit records into it by hand. The listener
+    runs in the running thread after each step and each epoch: it may note numbers, set
+    events and ask for a ``preview``, and must not draw, print or display.
+
+    Attributes
+    ----------
+    metrics : dict of str to list of float
+        By completed epoch.
+    seconds : list of float
+        Running time at the end of each epoch [s].
+    started : float or None
+        When the run began, seconds since 1970.
+    message : str
+        Why the run ended, where it did not simply reach its end.
+    """
+
+    def __init__(self, listener: Listener | None = None, control: Control | None = None) -> None:
+        super().__init__()
+        self.control = control or Control()
+        self.listener = listener
+        self.previewer: Callable[[], Preview] | None = None
+        self.metrics: dict[str, list[float]] = {LOSS: []}
+        self.seconds: list[float] = []
+        self.started: float | None = None
+        self.message = ""
+        self._steps: dict[str, list[tuple[int, float]]] = {LOSS: []}
+        self._state = State.IDLE
+        self._held = False
+        self._clock = time.monotonic()
+        self._loss = 0.0
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self.metrics:
+            raise KeyError(unknown("metric", name, self.metrics))
+        return self.metrics[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.metrics
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.metrics.items() if values)
+        return f"<History: {self.state}, {self.epochs} epochs, {len(self.steps)} steps{', ' + last if last else ''}>"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics recorded."""
+        return tuple(self.metrics)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs completed."""
+        return len(self.seconds)
+
+    @property
+    def steps(self) -> list[tuple[int, float]]:
+        """(step, training loss) of every step, counted from 1."""
+        return self._steps[LOSS]
+
+    @property
+    def state(self) -> State:
+        """Where the run stands, what has been asked of it included."""
+        if self._state is not State.RUNNING:
+            return self._state
+        if self.control.stopping:
+            return State.STOPPING
+        if self.control.paused:
+            return State.PAUSED if self._held else State.PAUSING
+        return State.RUNNING
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+
+    def begin(self) -> None:
+        """Start the clock, going on from the time already recorded."""
+        self._clock = time.monotonic() - (self.seconds[-1] if self.seconds else 0.0)
+        self.started = self.started or time.time()
+        self.state, self.message = State.RUNNING, ""
+
+    def take_up(self, earlier: History) -> None:
+        """Go on from what an earlier run recorded."""
+        self.metrics = {name: list(values) for name, values in earlier.metrics.items()}
+        self._steps = {name: list(pairs) for name, pairs in earlier._steps.items()}
+        self.seconds, self.started = list(earlier.seconds), earlier.started
+
+    @property
+    def elapsed(self) -> float:
+        """Running time so far [s]."""
+        return time.monotonic() - self._clock
+
+    def record_step(self, name: str, value: float) -> None:
+        """Note a number of this step and tell the listener."""
+        steps = self._steps.setdefault(name, [])
+        steps.append((steps[-1][0] + 1 if steps else 1, value))
+        self._tell()
+
+    def record_epoch(self, **metrics: float) -> None:
+        """Note the numbers of a completed epoch and tell the listener."""
+        for name, value in metrics.items():
+            self.metrics.setdefault(name, []).append(value)
+        self.seconds.append(self.elapsed)
+        self._tell()
+
+    def keep_going(self) -> bool:
+        """Block while paused; False once the run is to stop."""
+        if self.control.paused:
+            self._held = True
+            self._tell()
+            self.control.wait_while_paused()
+            self._held = False
+        return not self.control.stopping
+
+    def preview(self) -> Preview | None:
+        """The object as it is now, computed on request in the running thread; None where there is none."""
+        return self.previewer() if self.previewer is not None else None
+
+    def diverge(self, what: str, learning_rate: float) -> None:
+        """End the run as diverged: ``what`` went wrong, at which step and learning rate."""
+        step = len(self.steps) + 1
+        self.state = State.DIVERGED
+        self.message = f"{what} at step {step} with learning rate {learning_rate:.3g}; the state before it is kept: lower the learning rate."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything recorded, as plain JSON."""
+        return {
+            "metrics": self.metrics,
+            "steps": {name: [list(pair) for pair in pairs] for name, pairs in self._steps.items()},
+            "seconds": self.seconds,
+            "started": self.started,
+            "state": str(self.state),
+            "message": self.message,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> History:
+        """The history that ``to_dict`` wrote, without listener."""
+        history = cls()
+        history.metrics = {name: [float(v) for v in values] for name, values in stored["metrics"].items()}
+        history._steps = {name: [(int(s), float(v)) for s, v in pairs] for name, pairs in stored["steps"].items()}
+        history.seconds = [float(s) for s in stored["seconds"]]
+        history.started, history.message = stored["started"], str(stored["message"])
+        history.state = State(stored["state"])
+        return history
+
+    def _tell(self) -> None:
+        if self.listener is None:
+            return
+        try:
+            self.listener(self)
+        except Exception:
+            log.exception("The listener failed and is left out from here on; the run goes on.")
+            self.listener = None
+
+    # What a Trainer calls.
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.begin()
+
+    def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
+        self._loss = float(loss.detach())
+
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer) -> None:
+        """Drop a step that would ruin the weights, and end the run.
+
+        Only the gradients of vectors (biases) are looked at: what is not finite behind the
+        loss reaches them, at a thousandth of the cost of looking at all.
+        """
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters if p.ndim < 2 and p.grad is not None]
+        if not math.isfinite(self._loss):
+            what = f"The loss became {self._loss}"
+        elif not all(bool(g.isfinite().all()) for g in gradients):
+            what = "The gradient is no longer finite"
+        else:
+            return
+        self.diverge(what, float(optimizer.param_groups[0]["lr"]))
+        optimizer.zero_grad(set_to_none=True)  # no gradient, no step: the weights stay as they are
+        trainer.should_stop = True
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Tensor | Mapping[str, Any] | None, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if loss is not None:
+            self.record_step(LOSS, float(loss))
+        if not self.keep_going():
+            trainer.should_stop = True  # never write False: others may have asked to stop
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """A stop does not wait for the rest of the validation: the Trainer ends the loop on StopIteration."""
+        if not self.keep_going() or self._state is State.DIVERGED:
+            raise StopIteration
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_last_batch and self._state is State.RUNNING:  # an epoch cut short has no mean
+            self.record_epoch(**{name: float(value) for name, value in trainer.callback_metrics.items()})
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._state is State.RUNNING:
+            self.state = State.STOPPED if self.control.stopping else State.DONE
+            self._tell()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.state = State.STOPPED if isinstance(exception, KeyboardInterrupt) else State.FAILED
+        self.message = str(exception)
+
+
+Listener = Callable[[History], None]

@@ -1,0 +1,154 @@
+"""What this machine gives a run: threads, memory and a device.
+
+Containers and batch systems grant less than the machine has; both are read from the kernel's
+accounts, below ``root`` so that they can be tried with made-up ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import torch
+
+from ptycho_nb.errors import ConfigError, unknown
+
+ROOT = Path("/")
+ENDLESS = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
+
+
+def threads(root: Path = ROOT) -> int:
+    """Threads to compute with: what affinity and the cgroup's quota give, at least 1; ``OMP_NUM_THREADS`` wins."""
+    wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wish.isdigit() and int(wish) > 0:
+        return int(wish)
+    return max(1, min(_affinity(), int(_quota(root))))
+
+
+@contextmanager
+def borrowed_threads(count: int | None = None) -> Iterator[int]:
+    """Torch computes with ``count`` threads, ``threads()`` if none, and with the user's own again afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or threads())
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called ``name``; "auto" is CUDA where there is one, else the CPU. Apple's MPS only on request.
+
+    Raises
+    ------
+    ConfigError
+        No device has that name, or this machine has none of it.
+    """
+    if name not in DEVICES:
+        raise ConfigError(unknown("device", name, DEVICES))
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("Torch sees no CUDA device here; choose 'auto' or 'cpu', or install the CUDA build of torch.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("Torch sees no Apple GPU (mps) here; choose 'auto' or 'cpu'.")
+    return torch.device(name)
+
+
+def device_label(device: torch.device) -> str:
+    """The device in words: ``"cpu"``, or ``"cuda, NVIDIA H200, 139 GiB"``."""
+    if device.type != "cuda":
+        return device.type
+    card = torch.cuda.get_device_properties(device)
+    return f"cuda, {card.name}, {card.total_memory / 2**30:.0f} GiB"
+
+
+class Memory(NamedTuple):
+    """Bytes of main memory; what the cgroup grants counts, not what the machine has."""
+
+    available: int
+    total: int
+
+
+def memory(root: Path = ROOT) -> Memory:
+    """Main memory, and what is left of it."""
+    info = _meminfo(root)
+    total, available = info.get("MemTotal", ENDLESS), info.get("MemAvailable", ENDLESS)
+    for limit, used in _memory_limits(root):
+        total, available = min(total, limit), min(available, max(0, limit - used))
+    return Memory(available, total)
+
+
+def _affinity() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity
+        return os.cpu_count() or 1
+
+
+def _quota(root: Path) -> float:
+    """Cores that the tightest cgroup grants."""
+    grants = [float(os.cpu_count() or 1)]
+    for folder in _cgroups(root, "cpu"):
+        words = _read(folder / "cpu.max").split()
+        if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
+            grants.append(int(words[0]) / int(words[1]))
+        quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+        if quota and period:
+            grants.append(quota / period)
+    return max(1.0, min(grants))
+
+
+def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
+    """(limit, used without the file cache) in bytes of each cgroup that sets one."""
+    for folder in _cgroups(root, "memory"):
+        for limit_name, used_name in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            limit = _number(folder / limit_name)
+            if limit and limit < ENDLESS:
+                yield limit, max(0, (_number(folder / used_name) or 0) - _cache(folder))
+
+
+def _cache(folder: Path) -> int:
+    """Bytes of files the kernel may drop at once."""
+    rows = dict(line.split()[:2] for line in _read(folder / "memory.stat").splitlines() if len(line.split()) == 2)
+    return int(rows.get("total_inactive_file", rows.get("inactive_file", "0")))
+
+
+def _cgroups(root: Path, controller: str) -> Iterator[Path]:
+    """Folders of this process's cgroup and all above it, version 2 and version 1."""
+    mounts = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers and controller not in controllers.split(","):
+            continue
+        base = mounts / controller if controllers else mounts
+        inside = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
+        for depth in range(len(inside), -1, -1):
+            yield base.joinpath(*inside[:depth])
+
+
+def _meminfo(root: Path) -> dict[str, int]:
+    rows = (line.split() for line in _read(root / "proc/meminfo").splitlines())
+    found = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if len(row) >= 2 and row[1].isdigit()}
+    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found["MemTotal"] = found["MemAvailable"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return found
+
+
+def _number(path: Path) -> int | None:
+    """The positive whole number in a file; None for a file that is missing or says "max" or -1."""
+    word = _read(path).strip()
+    return int(word) if word.isdigit() else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")

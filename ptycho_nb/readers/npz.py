@@ -1,0 +1,173 @@
+"""The gate for NPZ files: every claim is checked before memory is given, and no pickle is opened."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import math
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from ptycho_nb.errors import ScanError
+from ptycho_nb.readers.source import ArrayInfo, Budget, Source, size
+
+MEMBERS = 1000
+CHUNK = 4 * 2**20
+DEFLATE_MOST = 1032  # to one: RFC 1951 codes 258 bytes in two bits at best
+UNPACKED = 512 * 2**20, 1000  # a .bz2 may give this many bytes, or this many times its own size
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    SyntaxError,
+    OverflowError,
+    RuntimeError,  # RecursionError, NotImplementedError
+    MemoryError,
+)
+
+
+@contextmanager
+def npz_source(stream: BinaryIO, label: str, budget: Budget) -> Iterator[Source]:
+    """The arrays of an NPZ file: names and headers now, contents on demand.
+
+    Raises
+    ------
+    ScanError
+        The file is cut, damaged, encrypted, packed in another way than stored or deflated, has
+        a name twice or one that leaves the file, or claims what it cannot hold.
+    """
+    try:
+        archive = zipfile.ZipFile(stream)
+        members = _members(archive, stream.seek(0, io.SEEK_END))
+        headers = {name: _info(archive, member, name) for name, member in members.items()}
+    except ScanError as error:
+        raise ScanError(f"{label}: {error}") from None
+    except BROKEN as error:
+        raise ScanError(f"{label} is damaged, cut short or no NPZ file; copy it again or write it with numpy.savez.") from error
+    yield Source(label, headers, lambda name: _content(archive, members[name], label, headers[name], budget))
+
+
+@contextmanager
+def bz2_source(stream: BinaryIO, label: str, budget: Budget) -> Iterator[Source]:
+    """The arrays of an NPZ file inside bzip2, unpacked into memory up to a bound."""
+    most = min(budget.left // 2, max(UNPACKED[0], UNPACKED[1] * stream.seek(0, io.SEEK_END)))
+    stream.seek(0)
+    unpacked = io.BytesIO()
+    try:
+        with bz2.BZ2File(stream) as packed:
+            while chunk := packed.read(CHUNK):
+                unpacked.write(chunk)
+                if unpacked.getbuffer()[:2] != b"PK":
+                    raise ScanError(f"{label} unpacks to something else than an NPZ file; give the file that holds the arrays.")
+                if unpacked.tell() > most:
+                    raise ScanError(f"{label} unpacks to more than {size(most)}; unpack it yourself if you trust it.")
+    except ScanError:
+        raise
+    except BROKEN as error:
+        raise ScanError(f"{label} is damaged, cut short or no bzip2 file; copy it again.") from error
+    budget.take(unpacked.tell(), label)
+    with npz_source(unpacked, label, budget) as source:
+        yield source
+
+
+def write_npz(stream: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Arrays packed into an NPZ file."""
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def _members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo]:
+    listed = archive.infolist()
+    if not 0 < len(listed) <= MEMBERS:
+        raise ScanError(f"it holds {len(listed)} members; an NPZ file of a scan has 1 to {MEMBERS}.")
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in listed:
+        name = member.orig_filename.removesuffix(".npy")
+        if not name.isprintable() or len(name) > 100 or "\\" in name or name.startswith("/") or ".." in name.split("/"):
+            raise ScanError(f"it has a member named {ascii(name[:40])}; names are plain and stay inside the file: write it with numpy.savez.")
+        if name in members:
+            raise ScanError(f"it holds {name[:40]!r} twice; keep one.")
+        if member.flag_bits & 0x1:
+            raise ScanError(f"its member {name[:40]!r} is encrypted; save it without a password.")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ScanError(f"its member {name[:40]!r} is packed by method {member.compress_type}; use numpy.savez or savez_compressed.")
+        _check_claim(member, name, length)
+        if member.orig_filename.endswith(".npy"):
+            members[name] = member
+    return members
+
+
+def _check_claim(member: zipfile.ZipInfo, name: str, length: int) -> None:
+    """A member lies inside the file, and what it says it unpacks to can come out of its bytes."""
+    stored = member.compress_type == zipfile.ZIP_STORED
+    most = member.compress_size if stored else DEFLATE_MOST * member.compress_size + DEFLATE_MOST
+    if not 0 <= member.header_offset <= member.header_offset + member.compress_size <= length or not 0 <= member.file_size <= most:
+        raise ScanError(f"{name[:40]!r} claims {size(member.file_size)}, which its bytes cannot hold; the file is damaged or made to harm.")
+
+
+def _info(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> ArrayInfo:
+    with archive.open(member) as stream:
+        shape, _, dtype = _header(stream)
+        start = stream.tell()
+    if any(n < 0 for n in shape) or len(shape) > 16:
+        raise ScanError(f"{name[:40]!r} claims the shape {str(shape)[:40]}; lengths are not negative, axes at most 16.")
+    claimed = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and claimed != member.file_size - start:
+        raise ScanError(f"{name[:40]!r} claims {size(claimed)} by its shape but holds {size(member.file_size - start)}; the file is damaged.")
+    return ArrayInfo(name, shape, dtype)
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, column order and type, by numpy's own reader; nothing is allocated."""
+    version = npy.read_magic(stream)
+    if version not in HEADERS:
+        raise ScanError(f"it holds an array of NPY format {version[0]}.{version[1]}; formats 1.0 and 2.0 are read.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy remarks on files of Python 2
+        shape, by_columns, dtype = HEADERS[version](stream)
+    return tuple(int(n) for n in shape), bool(by_columns), dtype
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, label: str, info: ArrayInfo, budget: Budget) -> NDArray[Any]:
+    budget.take(info.nbytes, f"{label}: {info.name[:40]!r}")
+    try:
+        with archive.open(member) as stream:
+            _, by_columns, _ = _header(stream)
+            values = np.empty(math.prod(info.shape), info.dtype)
+            _fill(stream, values.view(np.uint8) if info.nbytes else values[:0])
+    except BROKEN as error:
+        raise ScanError(f"{label}: {info.name[:40]!r} is damaged or cut short; copy the file again.") from error
+    return values.reshape(info.shape[::-1]).T if by_columns else values.reshape(info.shape)
+
+
+def _fill(stream: IO[bytes], target: NDArray[Any]) -> None:
+    """Bytes into ``target``, to the member's end, where its checksum is compared."""
+    at = 0
+    while at < len(target):
+        chunk = stream.read(min(CHUNK, len(target) - at))
+        if not chunk:
+            raise EOFError
+        target[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        at += len(chunk)
+    if stream.read(1):
+        raise EOFError
+
+
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

@@ -1,0 +1,9 @@
+"""The iterative fit of object, probe and positions to the photons of one scan.
+
+``refine`` is the way in; ``fit`` is the engine, ``course`` its step sizes, ``start`` what
+it begins with.
+"""
+
+from ptycho_nb.refinement.run import refine
+
+__all__ = ["refine"]

@@ -1,0 +1,186 @@
+"""A whole iterative fit, from a scan to a ``Reconstruction``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ptycho_nb.config import RefinementConfig
+from ptycho_nb.errors import InputError
+from ptycho_nb.history import Control, History, Listener, Preview, State
+from ptycho_nb.machine import borrowed_threads, pick_device
+from ptycho_nb.refinement.course import rates
+from ptycho_nb.refinement.fit import Fit
+from ptycho_nb.refinement.start import Room, by_power, held_out, noise_model, room, start_object, start_probe
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+
+THREADS = 1  # a second one gains nothing on transforms this small
+
+
+def refine(
+    scan: Scan,
+    start: Reconstruction | None = None,
+    config: RefinementConfig | None = None,
+    *,
+    listener: Listener | None = None,
+    control: Control | None = None,
+    resume_from: Reconstruction | None = None,
+) -> Reconstruction:
+    """The object, probe and positions that explain the photons of this scan best.
+
+    Minimises the misfit of the expected photons by Adam on batches of patterns with
+    analytic gradients.
+
+    Parameters
+    ----------
+    scan : Scan
+    start : Reconstruction, optional
+        Where to begin: its object, and its probe and positions; flat with the scan's otherwise.
+    config : RefinementConfig, optional
+        The preset "best" if none.
+    listener : callable, optional
+        Called in this thread with the ``History`` after each step and epoch.
+    control : Control, optional
+        Stops or pauses the run within one step.
+    resume_from : Reconstruction, optional
+        An earlier fit of the same scan, to go on with for ``config.epochs`` more epochs. A
+        stopped run that gets the epochs it had left ends as if it had never been stopped.
+
+    Raises
+    ------
+    InputError
+        ``start`` or ``resume_from`` does not belong to the scan.
+    """
+    config = config or RefinementConfig.preset("best")
+    history = History(listener, control)
+    device = pick_device(config.accelerator)
+    with borrowed_threads(THREADS if device.type == "cpu" else None), torch.no_grad():
+        run = _Run(scan, start, config, history, device, resume_from)
+        history.previewer = run.preview
+        history.begin()
+        run.go()
+        return run.result()
+
+
+class _Run:
+    """One fit under way."""
+
+    def __init__(
+        self, scan: Scan, start: Reconstruction | None, config: RefinementConfig, history: History, device: torch.device, earlier: Reconstruction | None
+    ) -> None:
+        self.scan, self.config, self.history = scan, config, history
+        begin = earlier or start
+        if begin is not None:
+            _belongs(begin, scan)
+        self.space: Room = room(scan, config)
+        probe = scan.probe if begin is None else begin.probe
+        positions = self.positions = scan.positions if begin is None else begin.positions
+        self.method = "Iterative" if begin is None or begin.method == "Iterative" else "Network, then iterative"
+        self.loss = noise_model(scan, config)
+        self.judged = held_out(scan, config.holdout, config.seed)
+        self.fitted = np.setdiff1d(np.arange(scan.M), self.judged)
+        self.fit = Fit(
+            torch.from_numpy(scan.intensity).to(device),
+            torch.from_numpy(scan.mask).to(device),
+            torch.from_numpy(start_object(self.space, begin, config)).to(device),
+            torch.from_numpy(start_probe(probe, config.probe_modes)).to(device),
+            torch.from_numpy(positions - self.space.origin),
+            loss=self.loss,
+            farthest=config.max_shift,
+        )
+        self.first_step = self.step = 0
+        self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)
+        if earlier is not None:
+            self._take_up(earlier)
+        self.total = self.first_step + config.epochs * self.per_epoch
+
+    def _take_up(self, earlier: Reconstruction) -> None:
+        if not earlier.optimiser:
+            raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
+        self.fit.load_state(earlier.optimiser)
+        self.first_step = self.step = int(earlier.optimiser["step"])
+        if earlier.history is not None:
+            self.history.take_up(earlier.history)
+
+    def go(self) -> None:
+        """Epoch after epoch until the end, a stop, the time limit or a misfit that is not finite."""
+        size = self.config.batch_size
+        while self.step < self.total:
+            epoch, done = divmod(self.step, self.per_epoch)
+            order = self.fitted[np.random.default_rng([self.config.seed, 0, epoch]).permutation(len(self.fitted))].tolist()
+            for first in range(done * size, len(order), size):
+                if not self._step(order[first : first + size]):
+                    return
+                self.step += 1
+            self._end_of_epoch()
+        self.history.state = State.DONE
+
+    def _step(self, chosen: list[int]) -> bool:
+        """Whether to go on."""
+        history, limit = self.history, self.config.time_limit
+        if not history.keep_going():
+            history.state = State.STOPPED
+            return False
+        progress = max((self.step + 0.5) / self.total, history.elapsed / limit if limit else 0.0)
+        if progress >= 1:
+            history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
+            return False
+        step_sizes = rates(self.config, progress)
+        misfit = self.fit.step(chosen, step_sizes)
+        if not math.isfinite(misfit):
+            history.diverge(f"The misfit became {misfit}", step_sizes.object)
+            return False
+        history.record_step("train_loss", misfit)
+        return True
+
+    def _end_of_epoch(self) -> None:
+        steps = [value for _, value in self.history.steps[-self.per_epoch :]]
+        metrics = {"train_loss": sum(steps) / len(steps)}
+        if len(self.judged):
+            metrics["val_loss"] = self.fit.misfit(self.judged.tolist())
+        if self.config.refine_positions:
+            self.fit.recut()
+        self.history.record_epoch(**metrics)
+
+    def preview(self) -> Preview:
+        """Object and probe as they are now."""
+        return Preview(self._object(), self.scan.canvas.origin, self._probe())
+
+    def _object(self) -> NDArray[np.complex64]:
+        return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop])
+
+    def _probe(self) -> NDArray[np.complex64]:
+        return by_power((self.fit.probe * self.fit.N).cpu().numpy())
+
+    def result(self) -> Reconstruction:
+        """What the run has reached."""
+        moved = self.fit.positions.cpu().numpy().astype(np.float64) + self.space.origin
+        return Reconstruction(
+            object=self._object(),
+            coverage=np.ascontiguousarray(self.fit.coverage().cpu().numpy()[self.space.crop]),
+            probe=self._probe(),
+            positions=moved if self.config.refine_positions else self.positions,
+            origin=self.scan.canvas.origin,
+            pixel_size=self.scan.pixel_size,
+            method=self.method,
+            state=self.history.state,
+            history=self.history,
+            seconds=self.history.elapsed,
+            settings={"refinement": self.config.model_dump(mode="json")},
+            name=self.scan.name,
+            optimiser={**self.fit.state(), "step": np.array(self.step)},
+        )
+
+
+def _belongs(begin: Reconstruction, scan: Scan) -> None:
+    if begin.probe.shape[-1] != scan.N or len(begin.positions) != scan.M:
+        raise InputError(
+            f"The start is of {len(begin.positions)} patterns of width {begin.probe.shape[-1]}, the scan has {scan.M} of {scan.N}; "
+            "give a reconstruction of this scan."
+        )

@@ -1,0 +1,121 @@
+"""What an iterative fit begins with: room for every patch, an object, probe modes, patterns to judge by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ptycho_nb.config import RefinementConfig
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import MARGIN, Scan
+
+ENOUGH = 1e5  # photons a pattern from which the amplitude loss is the better one (physics: noise then is nearly Gaussian)
+SEED_POWER = 0.02  # of the first mode, given to each further mode at the start
+
+
+@dataclass(frozen=True)
+class Room:
+    """The array on which the fit works: the scan's canvas, widened until every patch has its place."""
+
+    origin: tuple[int, int]
+    shape: tuple[int, int]
+    crop: tuple[slice, slice]  # the scan's canvas in it
+
+
+def room(scan: Scan, config: RefinementConfig) -> Room:
+    """Where every patch fits, corrected positions included."""
+    rim = scan.N // 2 + MARGIN + (math.ceil(config.max_shift) if config.refine_positions else 0)
+    origin, shape = scan.canvas
+    low = np.minimum(np.floor(scan.positions.min(0)) - rim, origin).astype(int)
+    high = np.maximum(np.ceil(scan.positions.max(0)) + rim, np.add(origin, shape)).astype(int)
+    first = np.subtract(origin, low)
+    crop = tuple(slice(int(f), int(f) + n) for f, n in zip(first, shape, strict=True))
+    return Room((int(low[0]), int(low[1])), (int(high[0] - low[0]), int(high[1] - low[1])), (crop[0], crop[1]))
+
+
+def start_object(space: Room, start: Reconstruction | None, config: RefinementConfig) -> NDArray[np.complex64]:
+    """Flat, or the given reconstruction where it says something and flat with its mean phase elsewhere."""
+    canvas = np.full(space.shape, config.start_amplitude, dtype=np.complex64)
+    if start is None:
+        return canvas
+    seen = start.covered & (np.abs(start.object) > 0)
+    mean = start.object[seen].mean() if seen.any() else 1.0
+    canvas *= mean / max(abs(mean), 1e-12)
+    given = np.where(seen, start.object, canvas.flat[0])
+    shift = np.subtract(start.origin, space.origin)
+    low = np.maximum(shift, 0)
+    high = np.minimum(shift + given.shape, space.shape)
+    here = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    there = tuple(slice(int(a), int(b)) for a, b in zip(low - shift, high - shift, strict=True))
+    canvas[here] = given[there]
+    return canvas
+
+
+def start_probe(probe: NDArray[np.complex64], modes: int | None) -> NDArray[np.complex64]:
+    """The probe with as many modes as asked for, the photons unchanged.
+
+    Further modes are the first one times Hermite-like polynomials, made orthogonal.
+    """
+    count = modes or len(probe)
+    if count <= len(probe):
+        kept = probe[:count]
+    else:
+        N = probe.shape[-1]
+        axis = np.linspace(-1, 1, N)
+        orders = sorted(((i, j) for i in range(6) for j in range(6)), key=lambda o: (sum(o), o))
+        candidates = [probe[0] * axis[:, None] ** i * axis**j for i, j in orders[: count + len(probe)]]
+        seeds = _orthogonal([*probe, *candidates])[len(probe) : count]
+        power = SEED_POWER * np.sum(np.abs(probe[0]) ** 2)
+        kept = np.concatenate([probe, np.stack(seeds) * np.sqrt(power)])
+    return np.asarray(kept * np.sqrt(np.sum(np.abs(probe) ** 2) / np.sum(np.abs(kept) ** 2)), dtype=np.complex64)
+
+
+def _orthogonal(fields: list[NDArray[np.complex64]]) -> list[NDArray[np.complex128]]:
+    """Gram-Schmidt: unit fields, those that add nothing left out."""
+    basis: list[NDArray[np.complex128]] = []
+    for values in fields:
+        rest = values.astype(np.complex128)
+        whole = np.linalg.norm(rest)
+        for one in basis:
+            rest = rest - np.vdot(one, rest) * one
+        if np.linalg.norm(rest) > 1e-6 * whole:
+            basis.append(rest / np.linalg.norm(rest))
+    return basis
+
+
+def by_power(probe: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """The same incoherent illumination in orthogonal modes, the strongest first.
+
+    Singular vectors of the modes as rows: sum over p of P_p P_p* is unchanged.
+
+    References
+    ----------
+    Thibault & Menzel, Nature 494, 68 (2013), methods: diagonalisation of the mutual intensity.
+    """
+    if len(probe) == 1:
+        return probe
+    _, power, modes = np.linalg.svd(probe.reshape(len(probe), -1), full_matrices=False)
+    return np.asarray((power[:, None] * modes).reshape(probe.shape), dtype=np.complex64)
+
+
+def held_out(scan: Scan, share: float, seed: int) -> NDArray[np.int64]:
+    """Indices of patterns to judge by: a seeded draw among those with the nearest neighbours on all sides."""
+    count = round(share * scan.M)
+    if not count:
+        return np.zeros(0, dtype=np.int64)
+    neighbours = min(9, scan.M)
+    distance = cKDTree(scan.positions).query(scan.positions, k=neighbours)[0][:, -1]
+    well = np.flatnonzero(distance <= np.median(distance))
+    chosen = np.random.default_rng([seed, 1]).choice(well, size=min(count, len(well)), replace=False)
+    return np.sort(chosen).astype(np.int64)
+
+
+def noise_model(scan: Scan, config: RefinementConfig) -> str:
+    """The loss asked for, or the one that suits the photons of the scan."""
+    if config.loss != "auto":
+        return config.loss
+    return "amplitude" if scan.photons >= ENOUGH else "poisson"

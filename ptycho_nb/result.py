@@ -1,0 +1,160 @@
+"""What a run leaves: the object, the probe and the positions that explain the photons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ptycho_nb.errors import InputError
+from ptycho_nb.history import History, State
+from ptycho_nb.losses import LOSSES, r_factor
+from ptycho_nb.patches import EMPTY
+from ptycho_nb.physics import expected_photons
+from ptycho_nb.scan import Canvas, Scan
+
+BATCH = 64  # patterns predicted at once
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """An object with the probe and positions that go with it.
+
+    Attributes
+    ----------
+    object : complex64, shape (H, W)
+        Transmission: amplitude and phase [rad].
+    coverage : float32, shape (H, W)
+        Photons that fell on each object pixel, summed over the scan.
+    probe : complex64, shape (P, N, N)
+        Incoherent modes [sqrt(photons)], the strongest first.
+    positions : float64, shape (M, 2)
+        Probe centres (row, col) [px], as corrected.
+    origin : (int, int)
+        ``object[r, c]`` lies at position ``origin + (r, c)``.
+    pixel_size : float or None
+        Width of an object pixel [m].
+    method : str
+        "Network", "Iterative" or "Network, then iterative".
+    state : State
+        How the run ended.
+    history : History or None
+        Losses by epoch and step.
+    seconds : float
+        Wall time that it took [s].
+    settings : dict
+        The configs behind it, as plain JSON.
+    name : str
+        The scan's name.
+    optimiser : dict of arrays
+        Where an iterative fit stands, for ``refine(scan, resume_from=...)``; else empty.
+    """
+
+    object: NDArray[np.complex64]
+    coverage: NDArray[np.float32]
+    probe: NDArray[np.complex64]
+    positions: NDArray[np.float64]
+    origin: tuple[int, int]
+    pixel_size: float | None
+    method: str
+    state: State
+    history: History | None = None
+    seconds: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict)
+    name: str = "scan"
+    optimiser: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def canvas(self) -> Canvas:
+        """Where the object array lies."""
+        return Canvas(self.origin, (self.object.shape[0], self.object.shape[1]))
+
+    @property
+    def scanned(self) -> tuple[slice, slice]:
+        """Rows and columns of the object inside the bounding box of the probe centres, at least one of each."""
+        low = np.maximum(np.ceil(self.positions.min(0)) - self.origin, 0).astype(int)
+        high = np.minimum(np.floor(self.positions.max(0)) - self.origin + 1, self.object.shape).astype(int)
+        high = np.maximum(high, low + 1)
+        return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """True, shape (H, W), where the probe left enough light to say anything of the object."""
+        return np.asarray(self.coverage > EMPTY * self.coverage.max())
+
+    def predicted(self, patterns: NDArray[Any] | list[int]) -> NDArray[np.float32]:
+        """Photons (B, N, N) that object and probe give for some patterns of the scan, by index."""
+        canvas, positions = self._padded()
+        chosen = torch.as_tensor(np.asarray(patterns, dtype=np.int64))
+        photons = expected_photons(canvas, torch.from_numpy(self.probe), positions[chosen])
+        return np.asarray(photons.numpy(), dtype=np.float32)
+
+    def r_factor(self, scan: Scan) -> float:
+        """R = sum |sqrt I - sqrt y| / sum sqrt y over all believed pixels of all patterns.
+
+        No measure of quality: more freedom always lowers it. Compare it at equal freedom and with
+        the R of the photon noise alone.
+
+        Raises
+        ------
+        InputError
+            The scan has another number of patterns.
+        """
+        mask = torch.from_numpy(scan.mask)
+        parts = [(float(r_factor(i, y, mask)), float((y.sqrt() * mask).sum())) for i, y in self._pairs(scan)]
+        return sum(r * weight for r, weight in parts) / sum(weight for _, weight in parts)
+
+    def misfit(self, scan: Scan, loss: str, patterns: NDArray[Any] | None = None) -> float:
+        """Mean loss a pixel (``losses.LOSSES``) on some patterns of the scan, all if none are named."""
+        mask = torch.from_numpy(scan.mask)
+        parts = [(float(LOSSES[loss](i, y, mask)), len(y)) for i, y in self._pairs(scan, patterns)]
+        return sum(value * count for value, count in parts) / sum(count for _, count in parts)
+
+    def _pairs(self, scan: Scan, patterns: NDArray[Any] | None = None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Expected and measured photons, a batch at a time."""
+        if scan.M != len(self.positions) or scan.N != self.probe.shape[-1]:
+            raise InputError(
+                f"The reconstruction is of {len(self.positions)} patterns of width {self.probe.shape[-1]}, "
+                f"the scan has {scan.M} of {scan.N}: give the scan it was made from."
+            )
+        chosen = np.arange(scan.M) if patterns is None else np.asarray(patterns)
+        canvas, positions = self._padded()
+        probe = torch.from_numpy(self.probe)
+        for first in range(0, len(chosen), BATCH):
+            some = chosen[first : first + BATCH]
+            yield expected_photons(canvas, probe, positions[some]), torch.from_numpy(scan.intensity[some])
+
+    def _padded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The object with room for every patch, clear (1) outside, and the positions on it."""
+        N = self.probe.shape[-1]
+        positions = self.positions - self.origin
+        before = np.maximum(0, N // 2 + 1 - np.floor(positions.min(0))).astype(int)
+        after = np.maximum(0, np.ceil(positions.max(0)) + N // 2 + 1 - self.object.shape).astype(int)
+        padded = np.pad(self.object, list(zip(before, after, strict=True)), constant_values=1)
+        return torch.from_numpy(padded), torch.from_numpy(positions + before)
+
+    def twin(self) -> Reconstruction:
+        """The other solution that fits exactly as well: turned by 180°, complex conjugate, positions negated.
+
+        A free probe admits both; ``r_factor`` is the same. The sign of the phase tells which is
+        right: X-ray transmission has negative phase where matter is.
+        """
+        H, W = self.object.shape
+        turned = np.roll(self.probe[:, ::-1, ::-1], 1, axis=(-2, -1))  # about [N // 2, N // 2]
+        return replace(
+            self,
+            object=np.ascontiguousarray(self.object[::-1, ::-1].conj()),
+            coverage=np.ascontiguousarray(self.coverage[::-1, ::-1]),
+            probe=np.ascontiguousarray(turned.conj()),
+            positions=-self.positions,
+            origin=(-(self.origin[0] + H - 1), -(self.origin[1] + W - 1)),
+            optimiser={},
+        )
+
+    def __repr__(self) -> str:
+        H, W = self.object.shape
+        return f"<Reconstruction {self.name}: {self.method}, {H} x {W}, {self.state}, {self.seconds:.1f} s>"

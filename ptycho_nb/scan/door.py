@@ -1,0 +1,104 @@
+"""The check at the door: each array of a scan, in its own type, or one sentence on what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ptycho_nb.errors import ScanError
+
+SMALLEST_N = 8
+
+
+def located(bad: NDArray[np.bool_]) -> str:
+    """Which patterns are meant: ``"17 of 4096 patterns, first 33"``."""
+    return f"{int(bad.sum())} of {len(bad)} patterns, first {int(np.argmax(bad))}"
+
+
+def _real_number(array: ArrayLike, what: str) -> NDArray[Any]:
+    values = np.asarray(array)
+    if values.dtype.kind not in "biuf":
+        raise ScanError(f"The {what} have type {values.dtype}; they must be real numbers.")
+    return values
+
+
+def check_patterns(array: ArrayLike) -> NDArray[np.float32]:
+    values = np.asarray(array)
+    if values.dtype.kind == "c":
+        raise ScanError("The patterns are complex; a detector counts photons: give |.|² of a simulated far field.")
+    values = _real_number(values, "patterns")
+    if values.ndim != 3 or values.shape[1] != values.shape[2]:
+        raise ScanError(f"The patterns have shape {values.shape}; they must be (M, N, N): M square patterns (crop makes them square).")
+    M, N = values.shape[:2]
+    if N % 2 or N < SMALLEST_N:
+        raise ScanError(f"The patterns are {N} px wide; the width must be even and at least {SMALLEST_N}: crop to an even width.")
+    if M < 1:
+        raise ScanError("The scan holds no pattern; it needs at least one.")
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    least = values.reshape(M, -1).min(1)  # NaN and -inf show in the least, +inf in the greatest
+    for bad, word in ((~np.isfinite(least) | ~np.isfinite(values.reshape(M, -1).max(1)), "NaN or infinite"), (least < 0, "negative")):
+        if bad.any():
+            raise ScanError(f"The patterns hold {word} values ({located(bad)}); photons are finite and not negative: mask or repair them.")
+    if not values.any():
+        raise ScanError("Every pattern is zero; there is nothing to reconstruct: is this the right array?")
+    return values
+
+
+def check_positions(array: ArrayLike, M: int) -> NDArray[np.float64]:
+    values = _real_number(array, "positions")
+    if values.ndim != 2 or values.shape[1] != 2:
+        raise ScanError(f"The positions have shape {values.shape}; they must be ({M}, 2): row and column of each probe centre.")
+    if len(values) != M:
+        raise ScanError(f"Scan has {M} patterns but {len(values)} positions; they must match one to one.")
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    bad = ~np.isfinite(values).all(1)
+    if bad.any():
+        raise ScanError(f"The positions hold NaN or infinite values ({located(bad)}); every pattern needs a finite (row, column).")
+    span = np.ptp(values, axis=0).max()
+    if M > 1 and 0 < span < 1e-2:
+        raise ScanError(f"The positions span {span:.3g} px in all, which looks like metres; give position_unit and the pixel size's parts.")
+    if M > 1 and span == 0:
+        raise ScanError(f"All {M} positions are the same; ptychography needs a probe that moves.")
+    if span > 1e5:
+        raise ScanError(f"The positions span {span:.3g} px, too far for one object; are they in another unit? Give position_unit.")
+    return values
+
+
+def check_probe(array: ArrayLike, N: int, what: str) -> NDArray[np.complex64]:
+    values = np.asarray(array)
+    if values.dtype.kind not in "biufc":
+        raise ScanError(f"The {what} has type {values.dtype}; it must be numbers.")
+    values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3 or values.shape[1:] != (N, N) or not len(values):
+        raise ScanError(f"The {what} has shape {np.shape(array)}; it must be ({N}, {N}) or (modes, {N}, {N}) like the patterns.")
+    if not np.isfinite(values).all():
+        raise ScanError(f"The {what} holds NaN or infinite values; every pixel must be finite.")
+    if not values.any():
+        raise ScanError(f"The {what} is zero everywhere; leave it out to have one estimated from the patterns.")
+    return np.ascontiguousarray(values, dtype=np.complex64)
+
+
+def check_mask(array: ArrayLike | None, N: int) -> NDArray[np.bool_]:
+    if array is None:
+        return np.ones((N, N), dtype=bool)
+    values = np.asarray(array)
+    if values.shape != (N, N) or values.dtype != bool:
+        raise ScanError(f"The mask is {values.dtype} of shape {values.shape}; it must be boolean ({N}, {N}), True where a pixel is to be believed.")
+    return np.ascontiguousarray(values)
+
+
+def check_truth(array: ArrayLike, positions: NDArray[np.float64]) -> NDArray[np.complex64]:
+    values = np.asarray(array)
+    if values.ndim != 2 or values.dtype.kind not in "biufc" or not np.isfinite(values).all():
+        raise ScanError(f"The known object is {values.dtype} of shape {values.shape}; it must be (rows, columns) of finite numbers.")
+    outside = ((positions < 0) | (positions > np.array(values.shape) - 1)).any(1)
+    if outside.any():
+        raise ScanError(f"Positions lie outside the known object of shape {values.shape} ({located(outside)}); are rows and columns swapped?")
+    return np.ascontiguousarray(values, dtype=np.complex64)
+
+
+def check_size(value: float | None) -> None:
+    if value is not None and not (np.isfinite(value) and value > 0):
+        raise ScanError(f"The pixel size is {value} m; it must be a positive length, or None where it is unknown.")

@@ -66,7 +66,8 @@ def load_configs(path: StrPath) -> dict[str, Config]:
     except UnicodeDecodeError:
         raise ConfigError(f"{shown(path)} is no UTF-8 text; save it as UTF-8.") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{shown(path)} is no {_suffix(path)[1:].upper()}{_line(error)}; a settings file has lines such as 'training: ' and '  epochs: 30'.") from None
+        kind = _suffix(path)[1:].upper()
+        raise ConfigError(f"{shown(path)} is no {kind}{_line(error)}; write sections like 'training:' with lines 'epochs: 30'.") from None
     return _configs(document, shown(path))
 
 
@@ -93,12 +94,12 @@ def _configs(document: Any, name: str) -> dict[str, Config]:
     return {section: kind(**(sections.get(section) or {})) for section, kind in CONFIGS.items()}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Plain YAML in which a key stands once."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         _once(self.construct_object(key, deep=True) for key, _ in node.value)
-        return super().construct_mapping(node, deep=deep)
+        return dict(super().construct_mapping(node, deep=deep))
 
 
 def _from_yaml(text: str) -> Any:

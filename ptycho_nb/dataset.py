@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -101,6 +101,7 @@ class GroupLoader:
         The known object, where batches are to bring it.
     """
 
+    batch_sampler: ClassVar[None] = None  # a Trainer asks
     intensity: Tensor
     positions: Tensor
     groups: Tensor

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from ptycho_nb.errors import InputError
 
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10))}  # devices on Windows
+READING = os.O_RDONLY | (os.O_NONBLOCK if os.name == "posix" else 0x8000)  # 0x8000: O_BINARY of Windows
 LONGEST_NAME = 200  # bytes; file systems take 255
 
 StrPath = str | os.PathLike[str]
@@ -40,9 +41,8 @@ def open_input(path: StrPath, kind: type[InputError] = InputError) -> BinaryIO:
     InputError
         Of the class ``kind``: no such file, a folder, no plain file, or not readable.
     """
-    flags = os.O_RDONLY | (os.O_NONBLOCK if os.name == "posix" else os.O_BINARY)
     try:
-        number = os.open(path, flags)
+        number = os.open(path, READING)
     except FileNotFoundError:
         raise kind(f"There is no file {shown(path)}; check the name and the folder {_folder(path)}.") from None
     except (OSError, ValueError) as error:

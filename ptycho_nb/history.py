@@ -114,6 +114,8 @@ class History(L.Callback):
         When the run began, seconds since 1970.
     message : str
         Why the run ended, where it did not simply reach its end.
+    more_to_come : bool
+        Another fit belongs to the same run: the end of this one is not its end.
     """
 
     def __init__(self, listener: Listener | None = None, control: Control | None = None) -> None:
@@ -125,6 +127,7 @@ class History(L.Callback):
         self.seconds: list[float] = []
         self.started: float | None = None
         self.message = ""
+        self.more_to_come = False
         self._steps: dict[str, list[tuple[int, float]]] = {LOSS: []}
         self._state = State.IDLE
         self._held = False
@@ -222,6 +225,11 @@ class History(L.Callback):
         self.state = State.DIVERGED
         self.message = f"{what} at step {step} with learning rate {learning_rate:.3g}; the state before it is kept: lower the learning rate."
 
+    def take_up(self, earlier: History) -> None:
+        """Go on from what an earlier run recorded."""
+        copy = History.from_dict(earlier.to_dict())
+        self.metrics, self._steps, self.seconds, self.started = copy.metrics, copy._steps, copy.seconds, copy.started
+
     def to_dict(self) -> dict[str, Any]:
         """Everything recorded, as plain JSON."""
         return {
@@ -297,12 +305,15 @@ class History(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_last_batch and self._state is State.RUNNING:  # an epoch cut short has no mean
-            self.record_epoch(**{name: float(value) for name, value in trainer.callback_metrics.items()})
+            numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
+            rates = {"learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"])} if trainer.optimizers else {}
+            self.record_epoch(**numbers, **rates)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self._state is State.RUNNING:
-            self.state = State.STOPPED if self.control.stopping else State.DONE
-            self._tell()
+        if self._state is State.RUNNING and (trainer.should_stop or not self.more_to_come):
+            early = trainer.should_stop and (self.control.stopping or not trainer.is_last_batch)
+            self.state = State.STOPPED if early else State.DONE
+        self._tell()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.state = State.STOPPED if isinstance(exception, KeyboardInterrupt) else State.FAILED

@@ -56,16 +56,16 @@ class BackProjection(nn.Module):
 
     def __init__(self, N: int) -> None:
         super().__init__()
-        self.register_buffer("phase", torch.ones(N, N, dtype=torch.complex64))
-        self.register_buffer("inverse", torch.ones(N, N, dtype=torch.complex64))
+        self.register_buffer("phase", torch.empty(N, N, dtype=torch.complex64))
+        self.register_buffer("inverse", torch.empty(N, N, dtype=torch.complex64))
 
-    def set_probe(self, probe: Tensor) -> None:
-        """Take the strongest mode (N, N) as the beam."""
-        far = torch.fft.fft2(torch.fft.ifftshift(probe))
+    def set_beam(self, beam: Tensor) -> None:
+        """Assume this beam, complex (N, N)."""
+        far = torch.fft.fft2(torch.fft.ifftshift(beam))
         self.phase.copy_(torch.fft.fftshift(torch.polar(torch.ones_like(far.real), far.angle())))
-        bright = probe.abs().square()
-        rms = bright.sum().sqrt() / probe.shape[-1]  # amplitudes come with an rms of 1
-        self.inverse.copy_(rms * probe.conj() / (bright + 0.02 * bright.max()))
+        bright = beam.abs().square()
+        rms = bright.sum().sqrt() / beam.shape[-1]  # amplitudes come with an rms of 1
+        self.inverse.copy_(rms * beam.conj() / (bright + 0.02 * bright.max()))
 
     def forward(self, amplitude: Tensor) -> Tensor:  # (..., N, N) -> (..., 2, N, N)
         wave = torch.fft.ifft2(torch.fft.ifftshift(amplitude.float() * self.phase, dim=(-2, -1)), norm="ortho")
@@ -139,7 +139,7 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor, seen: list[Tensor]) -> Tensor:
         for block, same_scale in zip(self.blocks, reversed(seen), strict=True):
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), same_scale], 1))
+            x = block(torch.cat([_doubled(x), same_scale], 1))
         return self.last(x)  # type: ignore[no-any-return]
 
 
@@ -188,6 +188,12 @@ class SpectralConv(nn.Module):
         return torch.fft.irfft2(full, s=x.shape[-2:], norm="ortho")
 
 
+def _doubled(x: Tensor) -> Tensor:
+    """Each pixel four times; the gradient is a plain sum, repeatable on every device."""
+    n, channels, h, w = x.shape
+    return x[:, :, :, None, :, None].expand(n, channels, h, 2, w, 2).reshape(n, channels, 2 * h, 2 * w)
+
+
 def _convolutions(into: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(into, out, 3, padding=1), nn.GELU(), nn.Conv2d(out, out, 3, padding=1), nn.GELU())
 
@@ -217,16 +223,11 @@ AMPLITUDES: dict[str, Activation] = {
 }
 
 
-def build_network(kind: str, size: Size, probe: Tensor, seed: int) -> nn.Module:
+def build_network(kind: str, size: Size, seed: int) -> nn.Module:
     """The network of that kind with weights drawn from its own generator; it starts as a flat object.
 
     No global random state is read or changed: the modules are made without storage and
     filled afterwards.
-
-    Parameters
-    ----------
-    probe : complex Tensor, shape (P, N, N)
-        The beam that convolutional networks assume for their first guess.
     """
     with torch.device("meta"):
         network = NETWORKS[kind](size)
@@ -238,11 +239,17 @@ def build_network(kind: str, size: Size, probe: Tensor, seed: int) -> nn.Module:
         with torch.no_grad():
             parameter.uniform_(-bound, bound, generator=draw)
     for name, part in network.named_modules():
-        if isinstance(part, BackProjection):
-            part.set_probe(probe[probe.abs().square().sum((-2, -1)).argmax()])
-        elif name.endswith("last"):
+        if name.endswith("last"):
             nn.init.zeros_(part.weight)
     return network
+
+
+def set_beam(network: nn.Module, probe: Tensor) -> None:
+    """Let the network's first guess assume the strongest mode of a probe (P, N, N)."""
+    beam = probe[probe.abs().square().sum((-2, -1)).argmax()]
+    for part in network.modules():
+        if isinstance(part, BackProjection):
+            part.set_beam(beam)
 
 
 NETWORKS: dict[str, Callable[[Size], nn.Module]] = {"global_map": GlobalMap, "cnn": ConvNet, "fourier": FourierNet}

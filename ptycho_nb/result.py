@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,13 +11,18 @@ import torch
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import InputError
+from ptycho_nb.files import StrPath
 from ptycho_nb.history import History, State
 from ptycho_nb.losses import LOSSES, r_factor
 from ptycho_nb.patches import EMPTY
 from ptycho_nb.physics import expected_photons
+from ptycho_nb.readers import open_arrays, own_values, save_arrays
 from ptycho_nb.scan import Canvas, Scan
 
 BATCH = 64  # patterns predicted at once
+FORM = "ptycho_nb-reconstruction"  # what a saved file says it is
+ARRAYS = {"object": ("complex64", 2), "coverage": ("float32", 2), "probe": ("complex64", 3), "positions": ("float64", 2)}
+OPTIMISER = "optimiser."  # in front of the names of the optimiser's arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +150,7 @@ class Reconstruction:
         """
         H, W = self.object.shape
         turned = np.roll(self.probe[:, ::-1, ::-1], 1, axis=(-2, -1))  # about [N // 2, N // 2]
-        return replace(
-            self,
+        return self.replace(
             object=np.ascontiguousarray(self.object[::-1, ::-1].conj()),
             coverage=np.ascontiguousarray(self.coverage[::-1, ::-1]),
             probe=np.ascontiguousarray(turned.conj()),
@@ -155,6 +159,90 @@ class Reconstruction:
             optimiser={},
         )
 
+    def replace(self, **changes: Any) -> Reconstruction:
+        """The same reconstruction with some attributes changed."""
+        return replace(self, **changes)
+
+    def save(self, path: StrPath, *, inputs: Iterable[StrPath] = ()) -> None:
+        """Written to ``path``, .npz or .h5, whole or not at all; ``load`` gives back every bit of it.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written, or is one of ``inputs``.
+        """
+        plain = {
+            "origin": [int(at) for at in self.origin],
+            "pixel_size": self.pixel_size,
+            "method": self.method,
+            "state": str(self.state),
+            "history": None if self.history is None else self.history.to_dict(),
+            "seconds": self.seconds,
+            "settings": self.settings,
+            "name": self.name,
+        }
+        arrays: dict[str, NDArray[Any]] = {"object": self.object, "coverage": self.coverage, "probe": self.probe, "positions": self.positions}
+        arrays |= {OPTIMISER + name: values for name, values in self.optimiser.items()}
+        save_arrays(path, FORM, arrays=arrays, plain=plain, inputs=inputs)
+
+    @classmethod
+    def load(cls, path: StrPath) -> Reconstruction:
+        """What ``save`` wrote; an iterative fit can go on from it.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged, of a newer version or no reconstruction.
+        """
+        with open_arrays(path) as source:
+            values = own_values(source)
+            form = "" if values is None else str(values["format"])
+            wanted = [name for name in source.headers if name in ARRAYS or name.startswith(OPTIMISER)]
+            arrays = {name: source.read(name) for name in wanted} if form == FORM else {}
+        if values is None:
+            raise InputError(f"{source.label} is no saved reconstruction; give a file that Reconstruction.save wrote.")
+        if form != FORM:
+            raise InputError(f"{source.label} holds a {form[:40]}, not a reconstruction; scans are read by load_scan.")
+        _fits(arrays, source.label)
+        try:
+            return _restored(arrays, values)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise InputError(f"{source.label}: what it says of its run cannot be read; save the reconstruction again.") from error
+
     def __repr__(self) -> str:
         H, W = self.object.shape
         return f"<Reconstruction {self.name}: {self.method}, {H} x {W}, {self.state}, {self.seconds:.1f} s>"
+
+
+def _fits(arrays: Mapping[str, NDArray[Any]], label: str) -> None:
+    """Object, coverage, probe and positions of a saved file are there and belong together."""
+    for name, (dtype, axes) in ARRAYS.items():
+        values = arrays.get(name)
+        if values is None or values.dtype != dtype or values.ndim != axes or not values.size:
+            found = "is missing" if values is None else f"is {values.dtype} of shape {values.shape}"
+            raise InputError(f"{label}: {name!r} {found}; it must be {dtype} with {axes} axes: save the reconstruction again.")
+    object, coverage, probe, positions = (arrays[name].shape for name in ARRAYS)
+    if coverage != object or probe[1] != probe[2] or probe[1] % 2 or positions[1] != 2:
+        raise InputError(f"{label}: object, coverage, probe and positions do not fit each other; save the reconstruction again.")
+    if not np.isfinite(arrays["positions"]).all():
+        raise InputError(f"{label}: a position is NaN or infinite; every pattern needs a finite (row, column).")
+
+
+def _restored(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Reconstruction:
+    """A reconstruction from the arrays and the JSON of its file."""
+    row, column = values["origin"]
+    return Reconstruction(
+        object=arrays["object"],
+        coverage=arrays["coverage"],
+        probe=arrays["probe"],
+        positions=arrays["positions"],
+        origin=(int(row), int(column)),
+        pixel_size=None if values["pixel_size"] is None else float(values["pixel_size"]),
+        method=str(values["method"]),
+        state=State(values["state"]),
+        history=None if values["history"] is None else History.from_dict(values["history"]),
+        seconds=float(values["seconds"]),
+        settings=dict(values["settings"]),
+        name=str(values["name"]),
+        optimiser={name.removeprefix(OPTIMISER): stored for name, stored in arrays.items() if name.startswith(OPTIMISER)},
+    )

@@ -16,9 +16,9 @@ from typer.main import get_command
 from ptycho_nb import __version__
 from ptycho_nb.cli.demo import demo
 from ptycho_nb.cli.ready import check
-from ptycho_nb.cli.runs import reconstruct, train
+from ptycho_nb.cli.runs import reconstruct_scan, train_network
 from ptycho_nb.cli.scans import info, settings, simulate
-from ptycho_nb.cli.shipped import lab, notebooks
+from ptycho_nb.cli.shipped import copy_notebooks, open_lab
 from ptycho_nb.errors import InputError
 
 DONE, UNEXPECTED, BAD_INPUT = 0, 1, 2
@@ -30,8 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for function in (demo, check, train, reconstruct, simulate, info, settings, notebooks, lab):
-    app.command()(function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -80,3 +78,18 @@ def _say(sentence: str, code: int, debug: bool) -> int:
         typer.echo(traceback.format_exc(), err=True)
     typer.echo("ptycho-nb: " + " ".join(sentence.split()), err=True)
     return code
+
+
+COMMANDS = {
+    "demo": demo,
+    "check": check,
+    "info": info,
+    "simulate": simulate,
+    "settings": settings,
+    "train": train_network,
+    "reconstruct": reconstruct_scan,
+    "notebooks": copy_notebooks,
+    "lab": open_lab,
+}
+for _name, _function in COMMANDS.items():
+    app.command(_name)(_function)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from pathlib import Path
 
 import typer
 
+from ptycho_nb.cli.outputs import free_names
 from ptycho_nb.cli.progress import watched
 from ptycho_nb.config import RefinementConfig, TrainingConfig
 from ptycho_nb.figures import object_pair
@@ -43,15 +43,6 @@ def demo() -> None:
 
 def against_truth(result: Reconstruction, scan: Scan) -> str:
     """SSIM and R in words; 1 is a perfect SSIM."""
+    assert scan.truth is not None
     scores = compare_objects(result.object, scan.truth, result.scanned)
-    return f"amplitude SSIM {scores.amplitude.ssim:.2f}, phase SSIM {scores.phase.ssim:.2f} against the truth, R {result.r_factor(scan):.3f}"
-
-
-def free_names(folder: Path, stem: str, suffixes: tuple[str, ...]) -> list[Path]:
-    """The first of stem, stem_2, stem_3 … whose files do not exist yet; nothing is ever overwritten."""
-    for number in itertools.count(1):
-        tail = "" if number == 1 else f"_{number}"
-        paths = [folder / f"{stem}{tail}{suffix}" for suffix in suffixes]
-        if not any(path.exists() for path in paths):
-            return paths
-    raise AssertionError("unreachable")
+    return f"SSIM of amplitude {scores.amplitude.ssim:.2f}, of phase {scores.phase.ssim:.2f}, R {result.r_factor(scan):.3f}"

@@ -10,12 +10,32 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from ptycho_nb.config import CONFIGS, Config, TrainingConfig
+from ptycho_nb.config import (
+    CONFIGS,
+    Config,
+    DataConfig,
+    InferenceConfig,
+    ModelConfig,
+    RefinementConfig,
+    SimulationConfig,
+    TrainingConfig,
+)
 from ptycho_nb.config_file import load_configs
-from ptycho_nb.errors import ConfigError, InputError, unknown
+from ptycho_nb.errors import ConfigError, unknown
 
 EMPTY = ("", "none", "null", "empty")
-Settings = Mapping[str, Config]
+
+
+class Settings(NamedTuple):
+    """A config of each kind."""
+
+    simulation: SimulationConfig
+    data: DataConfig
+    model: ModelConfig
+    training: TrainingConfig
+    inference: InferenceConfig
+    refinement: RefinementConfig
+
 
 Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change a setting, as in training.epochs=3; repeatable.")
@@ -24,8 +44,8 @@ Preset = Annotated[str | None, typer.Option(help=f"Settings to start from: {', '
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A settings file, YAML or JSON; see 'ptycho-nb settings'.")]
 
 
-def settings_from(path: Path | None, preset: str | None, changes: Iterable[str] | None) -> dict[str, Config]:
-    """Every config by its section: of the file, or of the preset, or the defaults, with the changes on top.
+def settings_from(path: Path | None, preset: str | None, changes: Iterable[str] | None) -> Settings:
+    """Every config: of the file, or of the preset, or the defaults, with the changes on top.
 
     Raises
     ------
@@ -34,13 +54,15 @@ def settings_from(path: Path | None, preset: str | None, changes: Iterable[str] 
     """
     if path is not None and preset is not None:
         raise ConfigError("Give a settings file or --preset, not both; single settings are changed with --set.")
-    if path is not None:
-        return with_changes(load_configs(path), changes or ())
-    configs = {section: kind.preset(preset) if preset else kind() for section, kind in CONFIGS.items()}
-    return with_changes(configs, changes or ())
+    configs: Mapping[str, Any] = load_configs(path) if path is not None else _start(preset)
+    return Settings(**with_changes(configs, changes or ()))
 
 
-def with_changes(configs: Settings, changes: Iterable[str]) -> dict[str, Config]:
+def _start(preset: str | None) -> dict[str, Config]:
+    return {section: kind.preset(preset) if preset else kind() for section, kind in CONFIGS.items()}
+
+
+def with_changes(configs: Mapping[str, Config], changes: Iterable[str]) -> dict[str, Any]:
     """The configs with each "section.name=value" put in; an empty value stands for none."""
     wanted: dict[str, dict[str, str | None]] = {section: {} for section in configs}
     for change in changes:
@@ -82,26 +104,8 @@ def takes_scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + more
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
-    del wrapped.__wrapped__  # type: ignore[attr-defined]
+    del wrapped.__wrapped__
     return wrapped
-
-
-def fresh_file(path: Path, suffixes: Iterable[str]) -> Path:
-    """``path``, which does not exist yet, in a folder that does: checked before the work begins.
-
-    Raises
-    ------
-    InputError
-        It exists, its folder does not, or it has another suffix.
-    """
-    allowed = list(suffixes)
-    if path.suffix.lower() not in allowed:
-        raise InputError(f"{path.name[:60]!r} must end in {' or '.join(allowed)}.")
-    if path.exists():
-        raise InputError(f"{path} exists and is not overwritten; give another name with --out, or move it away.")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}; make it first.")
-    return path
 
 
 PANEL = "How the file is read"
@@ -113,7 +117,7 @@ READ_OPTIONS: dict[str, ReadOption] = {
     "probe": ReadOption(str, "Name of the array of the probe."),
     "position_unit": ReadOption(str, "Unit of the positions: px, m, um or nm."),
     "quantity": ReadOption(str, "What the patterns hold: counts or amplitude."),
-    "zero_frequency": ReadOption(str, "Where zero frequency lies: center or corner."),
+    "zero_frequency": ReadOption(str, "Where zero frequency lies: centre or corner."),
     "energy_ev": ReadOption(float, "Photon energy [eV]."),
     "distance_m": ReadOption(float, "From sample to detector [m]."),
     "detector_pixel_m": ReadOption(float, "Width of a detector pixel [m]."),

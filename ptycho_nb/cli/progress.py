@@ -26,7 +26,8 @@ class Watch(NamedTuple):
 def watched(what: str, epochs: int) -> Iterator[Watch]:
     """Show a bar named ``what`` over ``epochs``; the first Ctrl-C stops the run, the second aborts it."""
     control = Control()
-    with tqdm(total=epochs, desc=what, unit="epoch", file=sys.stderr, dynamic_ncols=True, bar_format=BAR) as bar, stopped_by_ctrl_c(control):
+    bar = tqdm(total=epochs, desc=what, file=sys.stderr, dynamic_ncols=True, bar_format=BAR)
+    with bar, stopped_by_ctrl_c(control):
         yield Watch(_Follower(bar), control)
 
 
@@ -50,18 +51,21 @@ def stopped_by_ctrl_c(control: Control) -> Iterator[None]:
 
 
 class _Follower:
-    """Moves the bar by whole epochs, and within an epoch once its number of steps is known."""
+    """Moves the bar by whole epochs, and within an epoch once its number of steps is known; of several runs in turn too."""
 
     def __init__(self, bar: Any) -> None:
         self.bar = bar
-        self.epochs = self.steps = 0  # at the end of the last epoch
+        self.run: History | None = None
+        self.before = self.epochs = self.steps = 0  # epochs of earlier runs; epochs and steps at the end of the last epoch
 
     def __call__(self, history: History) -> None:
+        if history is not self.run:
+            self.run, self.before, self.epochs, self.steps = history, self.before + self.epochs, 0, 0
         steps = len(history.steps)
         if history.epochs > self.epochs:
             self.epochs, self.steps = history.epochs, steps
         share = (steps - self.steps) * self.epochs / self.steps if self.steps else 0.0
-        self.bar.n = min(self.epochs + share, self.bar.total)
+        self.bar.n = min(self.before + self.epochs + share, self.bar.total)
         if steps:
             self.bar.set_postfix_str(f"loss {history.steps[-1][1]:.4g}", refresh=False)
         self.bar.update(0)

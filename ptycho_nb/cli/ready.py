@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import typer
 
 from ptycho_nb import __version__
+from ptycho_nb.cli.outputs import is_writable
 from ptycho_nb.config import RefinementConfig, SimulationConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.machine import device_label, memory, pick_device, threads
@@ -36,7 +36,7 @@ def check() -> int:
     speed, likeness = trial()
     typer.echo(f"{'speed':<10} {speed:,.0f} patterns/s in an iterative fit, 64 x 64 px")
     if likeness < LEAST_SSIM:
-        typer.echo(f"Not ready: after {SECONDS:.0f} s the phase is {likeness:.2f} like the truth (SSIM); this machine is too slow or busy.", err=True)
+        typer.echo(f"Not ready: {SECONDS:.0f} s gave a phase SSIM of {likeness:.2f} only; this machine is too slow or too busy.", err=True)
         return 1
     typer.echo("Ready")
     return 0
@@ -53,15 +53,6 @@ def facts() -> Iterator[tuple[str, str]]:
     here = memory()
     yield "memory", f"{here.available / 2**30:.1f} of {here.total / 2**30:.1f} GiB free"
     yield "folder", f"{Path.cwd()} ({'writable' if is_writable(Path.cwd()) else 'not writable'})"
-
-
-def is_writable(folder: Path) -> bool:
-    """Whether a file can be made there."""
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def trial() -> tuple[float, float]:

@@ -6,7 +6,9 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+import typer
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.files import write_atomic
@@ -29,35 +31,31 @@ def notebooks() -> list[Path]:
     raise InputError("This installation of ptycho_nb carries no notebooks; install it again from its wheel or its checkout.")
 
 
-def copy_notebooks(folder: Path) -> list[tuple[Path, str]]:
-    """Copy each notebook into ``folder``; one that was changed there is left alone.
-
-    Returns
-    -------
-    list of (path, str)
-        Each notebook and what became of it: "copied", "there already" or "kept as you changed it".
-    """
+def copy_notebooks(
+    folder: Annotated[Path, typer.Argument(help="Where to; it is made if it does not exist.")] = Path("ptycho_nb_notebooks"),
+) -> None:
+    """Copy the notebooks that come with this version; one that you changed is left alone."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); give another one.") from None
-    return [(folder / source.name, _copy(source, folder / source.name)) for source in notebooks()]
+    for source in notebooks():
+        target = folder.absolute() / source.name
+        typer.echo(f"{_copy(source, target)}: {target}")
 
 
-def open_lab(folder: Path) -> int:
-    """JupyterLab on ``folder``, with the notebooks in it; returns its exit code when it is closed.
-
-    Raises
-    ------
-    InputError
-        JupyterLab is not installed.
-    """
+def open_lab(
+    folder: Annotated[Path, typer.Argument(help="Folder to open; the notebooks are copied there.")] = Path("ptycho_nb_notebooks"),
+) -> int:
+    """Copy the notebooks into a folder and open it in JupyterLab."""
     if importlib.util.find_spec("jupyterlab") is None:
-        raise InputError("JupyterLab is not installed; install it with: pip install 'ptycho-nb[lab]' or pip install jupyterlab")
+        raise InputError("JupyterLab is not installed; install it with: pip install jupyterlab")
+    copy_notebooks(folder)
     return subprocess.call([sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"])
 
 
 def _copy(source: Path, target: Path) -> str:
+    """What became of it, in words."""
     text = source.read_bytes()
     if target.exists():
         return "there already" if target.read_bytes() == text else "kept as you changed it"

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.metrics.registration import Region, align
+from ptycho_nb.metrics.registration import Aligned, Region, align
 from ptycho_nb.metrics.rings import frc
 
 Real = NDArray[np.float64]
@@ -142,7 +142,11 @@ def compare_objects(object: ArrayLike, truth: ArrayLike, region: Region | None =
     InputError
         As for ``align``.
     """
-    pair = align(object, truth, region)
+    return compare_aligned(align(object, truth, region))
+
+
+def compare_aligned(pair: Aligned) -> Scores:
+    """The scores of an object already aligned."""
     known = np.angle(pair.truth)
     phase = known + np.angle(pair.object * pair.truth.conj())
     crossing = frc(pair.object, pair.truth).crossing(0.5)

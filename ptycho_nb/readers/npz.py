@@ -75,7 +75,7 @@ def bz2_source(stream: BinaryIO, label: str, budget: Budget) -> Iterator[Source]
         with bz2.BZ2File(stream) as packed:
             while chunk := packed.read(CHUNK):
                 unpacked.write(chunk)
-                if unpacked.getbuffer()[:2] != b"PK":
+                if bytes(unpacked.getbuffer()[:2]) != b"PK":
                     raise ScanError(f"{label} unpacks to something else than an NPZ file; give the file that holds the arrays.")
                 if unpacked.tell() > most:
                     raise ScanError(f"{label} unpacks to more than {size(most)}; unpack it yourself if you trust it.")
@@ -101,7 +101,7 @@ def _members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo
     for member in listed:
         name = member.orig_filename.removesuffix(".npy")
         if not name.isprintable() or len(name) > 100 or "\\" in name or name.startswith("/") or ".." in name.split("/"):
-            raise ScanError(f"it has a member named {ascii(name[:40])}; names are plain and stay inside the file: write it with numpy.savez.")
+            raise ScanError(f"it has a member named {name[:40]!a}; names are plain and stay inside the file: write it with numpy.savez.")
         if name in members:
             raise ScanError(f"it holds {name[:40]!r} twice; keep one.")
         if member.flag_bits & 0x1:
@@ -130,7 +130,8 @@ def _info(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Array
         raise ScanError(f"{name[:40]!r} claims the shape {str(shape)[:40]}; lengths are not negative, axes at most 16.")
     claimed = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and claimed != member.file_size - start:
-        raise ScanError(f"{name[:40]!r} claims {size(claimed)} by its shape but holds {size(member.file_size - start)}; the file is damaged.")
+        held = size(member.file_size - start)
+        raise ScanError(f"{name[:40]!r} claims {size(claimed)} by its shape but holds {held}; the file is damaged.")
     return ArrayInfo(name, shape, dtype)
 
 

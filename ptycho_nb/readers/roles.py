@@ -67,7 +67,7 @@ def proposals(headers: Mapping[str, ArrayInfo]) -> list[ArrayInfo]:
 
 
 def _named(headers: Mapping[str, ArrayInfo], role: str, names: tuple[str, ...]) -> str | None:
-    plain = {_plain(name): name for name, info in reversed(headers.items()) if _may_be(info, role)}
+    plain = {_plain(name): name for name, info in reversed(list(headers.items())) if _may_be(info, role)}
     return next((plain[n] for n in names if n in plain), None)
 
 
@@ -85,9 +85,10 @@ def _may_be(info: ArrayInfo, role: str) -> bool:
     if role == "patterns":
         return len(info.shape) >= 3 and not is_complex
     if role in ("positions", "true_positions"):
-        return len(info.shape) >= 2 and len(shape) <= 2 and 2 in info.shape and not is_complex
+        flat = len(shape) <= 2 and 2 in info.shape
+        return len(info.shape) >= 2 and not is_complex and (flat or (len(shape) == 3 and shape[-1] == 2))
     if role in ("x", "y"):
-        return 1 <= len(info.shape) and len(shape) <= 2 and not is_complex
+        return len(info.shape) >= 1 and len(shape) <= 2 and not is_complex
     if role in SCALARS:
         return not shape and not is_complex
     return len(shape) >= 2
@@ -105,10 +106,10 @@ def _by_shape(headers: Mapping[str, ArrayInfo], count: int | None) -> dict[str, 
         shape, is_complex = info.squeezed, info.dtype.kind == "c"
         if not info.numeric:
             continue
-        if len(shape) >= 3 and not is_complex:
-            roles[name] = "patterns"
-        elif len(shape) == 2 and 2 in shape and not is_complex:
+        if len(shape) in (2, 3) and not is_complex and (shape[-1] == 2 or shape[0] == 2 != len(shape)):
             roles[name] = "positions"
+        elif len(shape) >= 3 and not is_complex:
+            roles[name] = "patterns"
         elif len(shape) == 1 and shape[0] == count and info.dtype.kind == "f":
             roles[name] = "y" if "x" in roles.values() else "x"
         elif len(shape) in (2, 3) and is_complex:

@@ -177,7 +177,12 @@ class Fit:
     def _object_gradient(self, chosen: list[int], back: Tensor, probes: Tensor) -> None:
         self.movers["object"].gradient.zero_()
         patches = (back * probes.conj()).sum(1) if probes.shape[1] > 1 else (back * probes.conj()).squeeze(1)
-        torch._foreach_add_([self._gradient_windows[j] for j in chosen], list(torch.view_as_real(patches).unbind()))
+        windows, parts = [self._gradient_windows[j] for j in chosen], torch.view_as_real(patches).unbind()
+        if patches.is_cuda:  # there a batched addition runs in parallel, and the windows overlap
+            for window, part in zip(windows, parts, strict=True):
+                window.add_(part)
+        else:
+            torch._foreach_add_(windows, parts)
 
     def _probe_gradient(self, chosen: list[int], back: Tensor, patches: Tensor, rates: Rates) -> None:
         exit_gradient = back * patches.conj()  # (B, P, N, N)
@@ -204,7 +209,7 @@ class Fit:
 class Adam:
     """Adam on one array in place, without the bookkeeping of an optimiser class: a sixth of a step here."""
 
-    BETAS = (0.8, 0.98)
+    BETAS = (0.85, 0.95)
 
     def __init__(self, values: Tensor) -> None:
         self.values, self.gradient = values, torch.zeros_like(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ptycho_nb.scan.detector import Detector
-from ptycho_nb.scan.door import SMALLEST_N, located
+from ptycho_nb.scan.door import SMALLEST_N, check_values, located
 from ptycho_nb.scan.record import ATTRIBUTES, MARGIN, Canvas, ComplexArray, FloatArray, Scan
 
-__all__ = ["ATTRIBUTES", "MARGIN", "SMALLEST_N", "Canvas", "ComplexArray", "Detector", "FloatArray", "Scan", "located"]
+__all__ = ["ATTRIBUTES", "MARGIN", "SMALLEST_N", "Canvas", "ComplexArray", "Detector", "FloatArray", "Scan", "check_values", "located"]

@@ -51,11 +51,12 @@ class Detector:
         R, C = shape
         if crop is None and (R != C or R % 2):
             even = min(R, C) // 2 * 2
-            raise ScanError(f"The patterns are {R} x {C} px; they must be square and even: crop={even} keeps the middle {even} x {even} px.")
+            raise ScanError(f"The patterns are {R} x {C} px; they must be square and even: crop={even} keeps the middle {even} px.")
         width, factor = whole(min(R, C) if crop is None else crop, "crop"), whole(1 if bin is None else bin, "bin")
         if width % (2 * factor) or not SMALLEST_N * factor <= width <= min(R, C):
             raise ScanError(
-                f"crop={width} with bin={factor} does not fit {R} x {C} px; crop / bin must be even, at least {SMALLEST_N}, crop at most {min(R, C)}."
+                f"crop={width} with bin={factor} does not fit {R} x {C} px: "
+                f"crop / bin must be even and at least {SMALLEST_N}, crop at most {min(R, C)}."
             )
         return cls((R, C), _center(center, shape), width, factor)
 
@@ -74,6 +75,13 @@ class Detector:
         """Whether all is kept as it is."""
         return self.center == (self.shape[0] // 2, self.shape[1] // 2) and self.shape == (self.crop, self.crop) and self.bin == 1
 
+    @property
+    def sentence(self) -> str:
+        """What is kept, for a person."""
+        (R, C), w = self.shape, self.crop
+        binned = f", {self.bin} x {self.bin} summed into one" if self.bin > 1 else ""
+        return f"Of {R} x {C} detector pixels {w} x {w} round {self.center} are kept{binned}."
+
     def patterns(self, photons: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Photons (M, R, C) and mask (R, C) on the kept window: (M, N, N) and (N, N).
 
@@ -88,7 +96,7 @@ class Detector:
         to = slice(rows.start - start_row, rows.stop - start_row), slice(cols.start - start_col, cols.stop - start_col)
         kept[:, *to], believed[to] = photons[:, rows, cols], mask[rows, cols]
         N, b = self.N, self.bin
-        return kept.reshape(-1, N, b, N, b).sum((2, 4), dtype=photons.dtype), believed.reshape(N, b, N, b).all((1, 3))
+        return kept.reshape(-1, N, b, N, b).sum((2, 4), dtype=photons.dtype), np.asarray(believed.reshape(N, b, N, b).all((1, 3)))
 
     def probe(self, probe: NDArray[Any]) -> NDArray[np.complex64]:
         """Modes (P, R, C) as they are on the kept window: (P, N, N).
@@ -114,7 +122,7 @@ class Detector:
 
     def positions(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions (M, 2) in old object pixels, in new ones."""
-        return positions / np.array(self.stretch)
+        return np.asarray(positions / np.array(self.stretch))
 
     def object(self, truth: NDArray[Any]) -> NDArray[Any]:
         """A known object (H, W), low-pass resampled to the new object pixel; element [0, 0] stays at position (0, 0)."""

@@ -37,13 +37,25 @@ def check_patterns(array: ArrayLike) -> NDArray[np.float32]:
     if M < 1:
         raise ScanError("The scan holds no pattern; it needs at least one.")
     values = np.ascontiguousarray(values, dtype=np.float32)
+    check_values(values)
+    return values
+
+
+def check_values(values: NDArray[Any]) -> None:
+    """That patterns (M, …) are finite, not negative and not all zero.
+
+    Raises
+    ------
+    ScanError
+        They are not; the sentence counts and locates the patterns.
+    """
+    M = len(values)
     least = values.reshape(M, -1).min(1)  # NaN and -inf show in the least, +inf in the greatest
     for bad, word in ((~np.isfinite(least) | ~np.isfinite(values.reshape(M, -1).max(1)), "NaN or infinite"), (least < 0, "negative")):
         if bad.any():
             raise ScanError(f"The patterns hold {word} values ({located(bad)}); photons are finite and not negative: mask or repair them.")
     if not values.any():
         raise ScanError("Every pattern is zero; there is nothing to reconstruct: is this the right array?")
-    return values
 
 
 def check_positions(array: ArrayLike, M: int) -> NDArray[np.float64]:
@@ -85,7 +97,7 @@ def check_mask(array: ArrayLike | None, N: int) -> NDArray[np.bool_]:
         return np.ones((N, N), dtype=bool)
     values = np.asarray(array)
     if values.shape != (N, N) or values.dtype != bool:
-        raise ScanError(f"The mask is {values.dtype} of shape {values.shape}; it must be boolean ({N}, {N}), True where a pixel is to be believed.")
+        raise ScanError(f"The mask is {values.dtype} of shape {values.shape}; it must be boolean ({N}, {N}), True where a pixel is good.")
     return np.ascontiguousarray(values)
 
 
@@ -93,9 +105,10 @@ def check_truth(array: ArrayLike, positions: NDArray[np.float64]) -> NDArray[np.
     values = np.asarray(array)
     if values.ndim != 2 or values.dtype.kind not in "biufc" or not np.isfinite(values).all():
         raise ScanError(f"The known object is {values.dtype} of shape {values.shape}; it must be (rows, columns) of finite numbers.")
-    outside = ((positions < 0) | (positions > np.array(values.shape) - 1)).any(1)
+    outside: NDArray[np.bool_] = np.any((positions < 0) | (positions > np.array(values.shape) - 1), axis=1)
     if outside.any():
-        raise ScanError(f"Positions lie outside the known object of shape {values.shape} ({located(outside)}); are rows and columns swapped?")
+        where = located(outside)
+        raise ScanError(f"Positions lie outside the known object of shape {values.shape} ({where}); are rows and columns swapped?")
     return np.ascontiguousarray(values, dtype=np.complex64)
 
 

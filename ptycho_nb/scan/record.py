@@ -73,17 +73,17 @@ class Scan:
     def __post_init__(self) -> None:
         intensity = check_patterns(self.intensity)
         N = intensity.shape[-1]
-        put = {"intensity": intensity, "positions": check_positions(self.positions, len(intensity))}
+        positions, mask = check_positions(self.positions, len(intensity)), check_mask(self.mask, N)
+        put: dict[str, Any] = {"intensity": intensity, "positions": positions, "mask": mask}
         put["probe"] = check_probe(self.probe, N, "probe")
-        put["mask"] = check_mask(self.mask, N)
         if self.true_probe is not None:
             put["true_probe"] = check_probe(self.true_probe, N, "true probe")
         if self.true_positions is not None:
             put["true_positions"] = check_positions(self.true_positions, len(intensity))
         if self.truth is not None:
-            put["truth"] = check_truth(self.truth, put["positions"])
+            put["truth"] = check_truth(self.truth, positions)
         check_size(self.pixel_size)
-        if not put["mask"].any():
+        if not mask.any():
             raise ScanError("The mask leaves no detector pixel; True marks the pixels to believe: invert it with ~mask.")
         for name, value in put.items():
             object.__setattr__(self, name, value)
@@ -126,7 +126,28 @@ class Scan:
         """The same scan with some attributes changed, checked again."""
         return replace(self, **changes)
 
-    def on_detector(self, *, center: ArrayLike | None = None, crop: int | None = None, bin: int | None = None, mask: ArrayLike | None = None) -> Self:
+    def oriented(self, *, transpose: bool = False, flip_rows: bool = False, flip_columns: bool = False) -> Self:
+        """The scan with its positions swapped (row for column) and then turned round inside their bounding box.
+
+        For scans whose axes are recorded another way. A known object no longer fits and is left out.
+        """
+        if not (transpose or flip_rows or flip_columns):
+            return self
+        positions = self.positions[:, ::-1] if transpose else self.positions
+        ends = positions.min(0) + positions.max(0)
+        turn = np.array([flip_rows, flip_columns])
+        done = [word for word, yes in (("swapped", transpose), ("rows flipped", flip_rows), ("columns flipped", flip_columns)) if yes]
+        return replace(
+            self,
+            positions=np.where(turn, ends - positions, positions),
+            truth=None,
+            true_positions=None,
+            notes=(*self.notes, f"Positions {', '.join(done)} on request."),
+        )
+
+    def on_detector(
+        self, *, center: ArrayLike | None = None, crop: int | None = None, bin: int | None = None, mask: ArrayLike | None = None
+    ) -> Self:
         """The scan as a smaller, coarser or better centred detector would have given it.
 
         Cropping widens the object pixel: positions in pixels shrink by the factor by which
@@ -167,6 +188,7 @@ class Scan:
             true_probe=None if self.true_probe is None else window.probe(self.true_probe),
             true_positions=None if self.true_positions is None else window.positions(self.true_positions),
             pixel_size=window.pixel_size(self.pixel_size),
+            notes=self.notes if window.whole else (*self.notes, window.sentence),
         )
 
     def __repr__(self) -> str:

@@ -91,7 +91,7 @@ def _reported(true: Real, config: SimulationConfig, rng: np.random.Generator) ->
 def _mask(config: SimulationConfig) -> NDArray[np.bool_]:
     """True outside the beamstop (N, N)."""
     if config.beamstop >= config.N / 2:
-        raise InputError(f"The beamstop's radius is {config.beamstop:g} px on a detector N = {config.N} wide; keep it below {config.N // 2}.")
+        raise InputError(f"The beamstop has a radius of {config.beamstop:g} px and N = {config.N}; keep the radius below {config.N // 2}.")
     axis = np.arange(config.N) - config.N // 2
     return np.asarray(np.hypot(axis[:, None], axis) >= config.beamstop)
 

@@ -1,0 +1,154 @@
+"""Training and reconstruction from files to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from ptycho_nb.cli.options import Changes, ConfigFile, Preset, Settings, settings_from, takes_scan_options
+from ptycho_nb.cli.outputs import fresh_file, fresh_folder, whole_folder
+from ptycho_nb.cli.progress import watched
+from ptycho_nb.cli.scans import told
+from ptycho_nb.compare import SHORT, compare
+from ptycho_nb.config_file import save_configs
+from ptycho_nb.errors import InputError
+from ptycho_nb.figures import loss_curves, object_pair
+from ptycho_nb.files import write_atomic
+from ptycho_nb.history import State
+from ptycho_nb.model import PtychoPINN
+from ptycho_nb.readers import load_scan
+from ptycho_nb.reconstruction import reconstruct
+from ptycho_nb.refinement import refine
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+from ptycho_nb.simulate import simulate_scan
+from ptycho_nb.training import Training, train
+
+
+class Method(StrEnum):
+    """The ways to an object."""
+
+    NETWORK = "network"
+    ITERATIVE = "iterative"
+    BOTH = "both"
+    COMPARE = "compare"
+
+
+@takes_scan_options
+def train_network(
+    config: Annotated[Path, typer.Argument(help="Settings file, YAML or JSON; 'ptycho-nb settings' writes one.")],
+    scan: Annotated[Path | None, typer.Argument(help="The scan; without one, the settings' simulation.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to make for the model, its history and the object.")] = Path("training"),
+    changes: Changes = None,
+    *,
+    reading: Mapping[str, Any],
+) -> int:
+    """Train a network on a scan; Ctrl-C stops and keeps what there is."""
+    settings = settings_from(config, None, changes)
+    folder = fresh_folder(out)
+    data = load_scan(scan, **reading) if scan else simulate_scan(settings.simulation)
+    told(data)
+    training = trained(data, settings)
+    result = reconstruct(training.model, data, settings.inference)
+    with whole_folder(folder) as filling:
+        training.save(filling / "model.safetensors")
+        write_atomic(filling / "history.json", _json(training.history.to_dict()))
+        save_configs(filling / "settings.yaml", *settings)
+        result.save(filling / "object.npz")
+        loss_curves(training.history).save(filling / "loss.png")
+        object_pair(result).save(filling / "object.png")
+    typer.echo(f"{result!r}\nModel, history, settings and object: {folder}")
+    return ended(training.state, training.history.message)
+
+
+@takes_scan_options
+def reconstruct_scan(
+    scan: Annotated[Path, typer.Argument(help="The scan.")],
+    out: Annotated[Path | None, typer.Option(help="Result file, .npz or .h5; by default named after the scan.")] = None,
+    method: Annotated[Method | None, typer.Option(help="The way to the object; iterative, or network where a model is given.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A trained model to use, as 'ptycho-nb train' saves it.")] = None,
+    config: ConfigFile = None,
+    preset: Preset = None,
+    changes: Changes = None,
+    *,
+    reading: Mapping[str, Any],
+) -> int:
+    """Reconstruct a scan, and leave the result and a picture of it; Ctrl-C stops and keeps what there is."""
+    settings = settings_from(config, preset, changes)
+    file = fresh_file(out or Path(f"{scan.stem}_object.npz"), (".npz", ".h5"))
+    picture = fresh_file(file.with_suffix(".png"), (".png",))
+    way = method or (Method.NETWORK if model else Method.ITERATIVE)
+    if model and way not in (Method.NETWORK, Method.BOTH):
+        raise InputError(f"--method {way} uses no model; leave --model out, or choose network or both.")
+    data = load_scan(scan, **reading)
+    told(data)
+    result = WAYS[way](data, settings, PtychoPINN.load(model) if model else None)
+    result.save(file)
+    object_pair(result).save(picture)
+    typer.echo(f"{result!r}, R {result.r_factor(data):.4f}\nResult:  {file}\nPicture: {picture}")
+    return ended(result.state, result.history.message if result.history else "")
+
+
+def trained(scan: Scan, settings: Settings) -> Training:
+    """``train`` with a bar."""
+    with watched("Training", settings.training.epochs) as watch:
+        return train(scan, settings.training, settings.model, settings.data, settings.inference, **watch._asdict())
+
+
+def ended(state: State, message: str) -> int:
+    """The exit code; says why, where a run did not reach its end."""
+    if state is State.DONE:
+        return 0
+    typer.echo(f"The run is {state}. {message}".strip(), err=True)
+    return int(state in (State.DIVERGED, State.FAILED))
+
+
+def _network(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
+    return reconstruct(model or trained(scan, settings).model, scan, settings.inference)
+
+
+def _iterative(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
+    return _fitted(scan, settings, None)
+
+
+def _both(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
+    start = _network(scan, settings, model)
+    return _fitted(scan, settings, start) if start.state is State.DONE else start
+
+
+def _fitted(scan: Scan, settings: Settings, start: Reconstruction | None) -> Reconstruction:
+    with watched("Fitting", settings.refinement.epochs) as watch:
+        return refine(scan, start, settings.refinement, **watch._asdict())
+
+
+def _compared(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
+    training, refinement = settings.training, settings.refinement
+    with watched("Comparing", training.epochs + refinement.epochs + max(1, refinement.epochs // SHORT)) as watch:
+        found = compare(
+            scan,
+            refinement,
+            training=training,
+            model=settings.model,
+            data=settings.data,
+            inference=settings.inference,
+            **watch._asdict(),
+        )
+    typer.echo(str(found))
+    return found.best
+
+
+def _json(content: Any) -> Any:
+    text = json.dumps(content, indent=1).encode()
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(text)
+
+    return write
+
+
+WAYS = {Method.NETWORK: _network, Method.ITERATIVE: _iterative, Method.BOTH: _both, Method.COMPARE: _compared}

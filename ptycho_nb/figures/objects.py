@@ -1,0 +1,148 @@
+"""Pictures of the object: amplitude gray, phase in rad, beside each other, the truth or other methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from ptycho_nb.errors import InputError
+from ptycho_nb.figures.colours import limits, phase_scale, symmetric
+from ptycho_nb.figures.picture import SMALL, Picture, colour_bar, heading, image, plain, scale_bar, title
+from ptycho_nb.metrics import Region, align, compare_aligned
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+
+AMPLITUDE, PHASE = "amplitude [no unit]", "phase [rad]"
+
+
+def object_pair(reconstruction: Reconstruction) -> Picture:
+    """Amplitude and phase of an object, cut to what was covered.
+
+    Contrast runs from the 0.1 to the 99.9 per cent point of the scanned region. The mean phase
+    of that region, which is free, is taken off.
+    """
+    scanned = reconstruction.scanned
+    covered = reconstruction.covered
+    found = reconstruction.object * np.exp(-1j * np.angle(reconstruction.object[scanned].sum()))
+    box = _bounds(covered)
+    amplitude, phase = (np.where(covered, part(found), np.nan) for part in (np.abs, np.angle))
+    h, w = amplitude[box].shape
+    picture = Picture(*_size((h, w), 1, 2, 2, widest=4.6), name=f"object of {reconstruction.name}: amplitude and phase")
+    left, right = picture.subplots(1, 2)
+    colour_bar(image(left, amplitude[box], norm=limits(_seen(amplitude, scanned))), AMPLITUDE, extend="both")
+    _phase(right, phase[box], _seen(phase, scanned))
+    for axes, word in ((left, "Amplitude"), (right, "Phase")):
+        title(axes, word)
+        scale_bar(axes, reconstruction.pixel_size)
+    heading(picture, f"{plain(reconstruction.name)}: {plain(reconstruction.method)}")
+    return picture
+
+
+def truth_comparison(reconstruction: Reconstruction, scan: Scan) -> Picture:
+    """A reconstruction beside the known object, and the difference, over the scanned region.
+
+    Phase, scale, ramp and shift, which the data leave free, are taken off first.
+
+    Raises
+    ------
+    InputError
+        The scan has no truth, or another object array.
+    """
+    if scan.truth is None:
+        raise InputError(f"{scan.name} has no known object to compare with; simulate_scan makes scans that have one.")
+    pair = align(reconstruction.object, scan.truth, reconstruction.scanned)
+    scores = compare_aligned(pair)
+    turn = np.exp(-1j * np.angle(pair.truth.sum()))
+    picture = Picture(*_size(pair.truth.shape, 2, 3, 2), name=f"{reconstruction.name} against the truth")
+    rows = picture.subplots(2, 3)
+    _column(rows[:, 0], pair.object * turn, pair.truth * turn, bar=False)
+    _column(rows[:, 1], pair.truth * turn, pair.truth * turn)
+    for axes, word in zip(rows[0, :2], (plain(reconstruction.method), "Truth"), strict=True):
+        title(axes, word)
+    differences = np.abs(pair.object) - np.abs(pair.truth), np.angle(pair.object * pair.truth.conj())
+    for axes, left, unit, score in zip(rows[:, 2], differences, ("", " rad"), (scores.amplitude, scores.phase), strict=True):
+        drawn = image(axes, left, cmap="PuOr", norm=symmetric(left))
+        colour_bar(drawn, f"difference [{unit.strip() or 'no unit'}]", extend="both")
+        title(axes, f"SSIM {score.ssim:.3f}, MAE {score.mae:.3f}{unit}\nPSNR {score.psnr:.1f} dB", SMALL)
+    scale_bar(rows[0, 0], reconstruction.pixel_size)
+    heading(picture, f"{plain(reconstruction.name)} against the known object")
+    return picture
+
+
+def comparison(results: Mapping[str, Reconstruction], truth: ArrayLike | None = None) -> Picture:
+    """Objects of one scan by several methods, a column each, on the same scales.
+
+    All are aligned to the truth or, where there is none, to the last; cut to the scanned region.
+
+    Parameters
+    ----------
+    results : mapping of str to Reconstruction
+        Heading of the column -> what the method gave.
+    truth : complex, shape (H, W), optional
+        The known object, drawn as a last column.
+
+    Raises
+    ------
+    InputError
+        There is no result, or they lie on different canvases.
+    """
+    if not results:
+        raise InputError("There is no reconstruction to compare; give at least one.")
+    first = next(iter(results.values()))
+    reference = np.asarray(truth) if truth is not None else list(results.values())[-1].object
+    columns: dict[str, NDArray[Any]] = {_caption(n, r): align(r.object, reference, first.scanned).object for n, r in results.items()}
+    if truth is not None:
+        columns["Truth"] = reference[first.scanned]
+    last = list(columns.values())[-1]
+    turn = np.exp(-1j * np.angle(last.sum()))
+    picture = Picture(*_size(last.shape, 2, len(columns), 1), name=f"{first.name}: {', '.join(results)}")
+    rows = picture.subplots(2, len(columns), squeeze=False)
+    for number, (name, found) in enumerate(columns.items(), 1):
+        _column(rows[:, number - 1], found * turn, last * turn, bar=number == len(columns))
+        title(rows[0, number - 1], name)
+    scale_bar(rows[0, 0], first.pixel_size)
+    heading(picture, plain(first.name))
+    return picture
+
+
+def _column(pair: NDArray[Any], found: NDArray[Any], scale_of: NDArray[Any], bar: bool = True) -> None:
+    """Amplitude above phase, on the scales of another object."""
+    drawn = image(pair[0], np.abs(found), norm=limits(np.abs(scale_of)))
+    if bar:
+        colour_bar(drawn, AMPLITUDE, extend="both")
+    _phase(pair[1], np.angle(found), np.angle(scale_of), bar)
+
+
+def _caption(name: str, result: Reconstruction) -> str:
+    return f"{plain(name)}\n{result.seconds:.3g} s" if result.seconds else plain(name)
+
+
+def _phase(axes: Axes, values: NDArray[Any], scale_of: NDArray[Any], bar: bool = True) -> None:
+    cmap, norm, ticks = phase_scale(scale_of)
+    drawn = image(axes, values, cmap=cmap, norm=norm)
+    if bar:
+        colour_bar(drawn, PHASE, ticks, extend="neither" if ticks else "both")
+
+
+def _seen(values: NDArray[Any], region: Region) -> NDArray[Any]:
+    """The covered pixels of the scanned region, or of everything if that region holds none."""
+    inside = values[region]
+    return inside if np.isfinite(inside).any() else values
+
+
+def _bounds(covered: NDArray[np.bool_]) -> Region:
+    """The least box round what was covered."""
+    rows, columns = (np.flatnonzero(covered.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _size(shape: tuple[int, ...], rows: int, columns: int, bars: int, widest: float = 3.7) -> tuple[float, float]:
+    """Width and height [inches] of a table of images of this shape, with titles and so many columns that carry a bar."""
+    ratio = shape[0] / shape[1]
+    height = widest * min(max(ratio, 0.2), 1.2)
+    width = min(widest, max(height / ratio, 2.2))
+    return columns * (width + 0.1) + bars * 1.15, rows * (height + 0.45) + 0.55

@@ -1,0 +1,7 @@
+"""The trainable model: network, physics and loss in one LightningModule, its optimisers and its file."""
+
+from __future__ import annotations
+
+from ptycho_nb.model.module import PtychoPINN, ScanFacts
+
+__all__ = ["PtychoPINN", "ScanFacts"]

@@ -1,0 +1,242 @@
+"""PtychoPINN: a network that learns to invert diffraction by having to explain the measured photons."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self, TypeVar
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ptycho_nb.config import Config, DataConfig, InferenceConfig, ModelConfig, TrainingConfig
+from ptycho_nb.dataset import Batch
+from ptycho_nb.errors import InputError
+from ptycho_nb.files import shown
+from ptycho_nb.losses import LOSSES, total_variation
+from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
+from ptycho_nb.model.storage import Stored, fill, read_tensors, write_tensors
+from ptycho_nb.network import FLAT, Size, build_network, centre, set_beam, surround
+from ptycho_nb.patches import take, totals
+from ptycho_nb.physics import diffract, intensity
+from ptycho_nb.scan import Scan
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+ENERGY = 0.95  # share of the probe's energy inside the square that is predicted
+GROUND = 1e-3  # weight of the flat object under the stitch, over the greatest of a patch
+
+
+@dataclass(frozen=True)
+class ScanFacts:
+    """What the model has to know of a scan beside its probe, as plain numbers.
+
+    Attributes
+    ----------
+    N : int
+        Width of a pattern [px].
+    modes : int
+        Probe modes.
+    width : int
+        Side of the central square that holds ``ENERGY`` of the probe, even [px]: what is predicted of a patch.
+    photons : float
+        Mean photons in a pattern.
+    """
+
+    N: int
+    modes: int
+    width: int
+    photons: float
+
+    @classmethod
+    def of(cls, scan: Scan) -> Self:
+        """The facts of a scan."""
+        return cls(scan.N, len(scan.probe), lit_width(scan.probe), scan.photons)
+
+
+def lit_width(probe: NDArray[np.complex64]) -> int:
+    """Even side of the least central square that holds ``ENERGY`` of a probe (P, N, N) [px]."""
+    energy = np.square(np.abs(probe)).sum(0)
+    N = energy.shape[-1]
+    halves = range(2, N // 2 + 1)
+    inside = (energy[N // 2 - h : N // 2 + h, N // 2 - h : N // 2 + h].sum() for h in halves)
+    return 2 * next((h for h, e in zip(halves, inside, strict=True) if e >= ENERGY * energy.sum()), N // 2)
+
+
+class PtychoPINN(L.LightningModule):
+    """Learns to invert diffraction by having to explain the measured photons.
+
+    Every group of overlapping patterns is given one object: the network's patches are
+    stitched, weighted by the probe's intensity, and cut out again, so that they agree where
+    they overlap.
+
+    References
+    ----------
+    Hoidn, Mishra & Mehta, Sci. Rep. 13, 22789 (2023).
+    """
+
+    probe: Tensor
+    believed: Tensor
+
+    def __init__(
+        self, model: ModelConfig, data: DataConfig, training: TrainingConfig, inference: InferenceConfig, *, facts: ScanFacts | Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        self.model_config, self.data_config = _config(ModelConfig, model), _config(DataConfig, data)
+        self.training_config, self.inference_config = _config(TrainingConfig, training), _config(InferenceConfig, inference)
+        self.facts = facts if isinstance(facts, ScanFacts) else ScanFacts(**facts)
+        self.save_hyperparameters(self.settings())
+        N = self.facts.N
+        size = Size(N, self.facts.width, self.model_config.hidden, self.model_config.n_filters_scale, self.model_config.amp_activation)
+        self.network = build_network(self.model_config.network, size, self.training_config.seed)
+        self.register_buffer("probe", torch.zeros(self.facts.modes, N, N, dtype=torch.complex64))
+        self.register_buffer("believed", torch.ones(N, N, dtype=torch.bool))
+        self.loss = LOSSES[self.training_config.loss]
+        self.steps: tuple[int, int] | None = None  # (done before this fit, in all): where the learning rate's course stands
+
+    @classmethod
+    def for_scan(
+        cls,
+        scan: Scan,
+        model: ModelConfig | None = None,
+        data: DataConfig | None = None,
+        training: TrainingConfig | None = None,
+        inference: InferenceConfig | None = None,
+    ) -> Self:
+        """An untrained model that knows the probe, the mask and the photons of a scan."""
+        configs = (model or ModelConfig(), data or DataConfig(), training or TrainingConfig(), inference or InferenceConfig())
+        module = cls(*configs, facts=ScanFacts.of(scan))
+        module.probe.copy_(torch.from_numpy(scan.probe))
+        module.believed.copy_(torch.from_numpy(scan.mask))
+        set_beam(module.network, module.probe)
+        return module
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that rebuilds the module but its tensors, as plain JSON."""
+        return {
+            "model": self.model_config.model_dump(),
+            "data": self.data_config.model_dump(),
+            "training": self.training_config.model_dump(),
+            "inference": self.inference_config.model_dump(),
+            "facts": asdict(self.facts),
+        }
+
+    @property
+    def patch_weight(self) -> Tensor:
+        """How far a patch is to be believed at each pixel, float32 (N, N), at most 1: the probe's
+        intensity where the network predicts, zero elsewhere."""
+        lit = intensity(centre(self.probe, self.facts.width)).sum(0)
+        return surround(lit / lit.max().clamp(min=1e-30), self.facts.N, 0.0)
+
+    def forward(self, measured: Tensor) -> Tensor:
+        """Photons (B, C, N, N) to complex object patches (B, C, N, N)."""
+        relative = torch.where(self.believed, measured, 0) * (self.facts.N**2 / self.facts.photons)
+        with torch.autocast(measured.device.type, torch.bfloat16, enabled=self.training_config.precision == "bfloat16"):
+            patches: Tensor = self.network(relative.sqrt())
+        return patches
+
+    def agree(self, patches: Tensor, offsets: Tensor, canvas: tuple[int, int]) -> Tensor:
+        """Patches (B, C, N, N) cut again from the one object on which a group agrees, flat where no patch speaks."""
+        if patches.shape[1] == 1:
+            return patches
+        weight = centre(self.patch_weight, self.facts.width)
+        total, cover = totals(centre(patches, self.facts.width), offsets, canvas, weight)
+        return take((total + GROUND * FLAT) / (cover.clamp(min=0) + GROUND), offsets, self.facts.N)
+
+    def explain(self, batch: Batch) -> Tensor:
+        """Photons (B, C, N, N) that the predicted object would have scattered."""
+        return diffract(self.agree(self(batch.intensity), batch.offsets, batch.canvas), self.probe)
+
+    def misfit(self, batch: Batch) -> Tensor:
+        """The loss of a batch, relative to the mean photons of a pixel: a scalar."""
+        patches = self(batch.intensity)
+        if self.training_config.objective == "supervised":
+            misfit = self.distance_to_truth(patches, batch)
+        else:
+            expected = diffract(self.agree(patches, batch.offsets, batch.canvas), self.probe)
+            misfit = self.loss(expected, batch.intensity, batch.mask) * (self.facts.N**2 / self.facts.photons)
+        if self.training_config.total_variation:
+            misfit = misfit + self.training_config.total_variation * total_variation(centre(patches, self.facts.width))
+        return misfit
+
+    def distance_to_truth(self, patches: Tensor, batch: Batch) -> Tensor:
+        """Squared distance to the known object, weighted by the probe, over the object's own square.
+
+        One phase a group is free, as no photon tells it: min over θ of ||p - exp(iθ) t||² is
+        ||p||² + ||t||² - 2 |<p, t>|.
+        """
+        if batch.truth is None:
+            raise InputError("The batch brings no known object; train without supervision, or make the loaders with truth=True.")
+        judged = batch.mask.any(-1).any(-1)[..., None, None]  # held-out anchors only, in validation
+        weight = self.patch_weight * judged
+        own = (weight * intensity(batch.truth)).sum((-3, -2, -1))
+        shared = (weight * patches * batch.truth.conj()).sum((-3, -2, -1)).abs()
+        return (((weight * intensity(patches)).sum((-3, -2, -1)) + own - 2 * shared) / own).mean()
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        loss = self.misfit(batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.intensity))
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        self.log("val_loss", self.misfit(batch), batch_size=len(batch.intensity))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser and the course of its learning rate, stepped after each step or, for plateau, each epoch."""
+        config = self.training_config
+        optimizer = OPTIMIZERS[config.optimizer](self.network.parameters(), config)
+        if config.scheduler == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+            monitor = "val_loss" if self.trainer.val_dataloaders is not None else "train_loss"
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "interval": "epoch", "monitor": monitor}}
+        before, total = self.steps or (0, int(self.trainer.estimated_stepping_batches))
+        course = SCHEDULES[config.scheduler]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: course(before + step, total, config.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def preview(self, measured: Tensor, positions: Tensor, canvas: tuple[int, int], batch: int = 256) -> Tensor:
+        """The object (H, W) that some patterns (M, N, N) at positions (M, 2) on the canvas give; flat elsewhere."""
+        weight = centre(self.patch_weight, self.facts.width)
+        total = torch.zeros(canvas, dtype=torch.complex64, device=self.device)
+        cover = torch.zeros(canvas, device=self.device)
+        with torch.no_grad():
+            for some, at in zip(measured.split(batch), positions.split(batch), strict=True):
+                patches = centre(self(some[:, None].to(self.device))[:, 0], self.facts.width)
+                values, weights = totals(patches, at, canvas, weight)
+                total, cover = total + values, cover + weights
+        return (total + GROUND * FLAT) / (cover.clamp(min=0) + GROUND)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights, probe and settings to one safetensors file, whole or not at all."""
+        write_tensors(path, "model", {f"model.{name}": tensor for name, tensor in self.state_dict().items()}, {"settings": self.settings()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The module that ``save``, or a training's ``save``, wrote.
+
+        Raises
+        ------
+        InputError
+            Not such a file, one of another version, or its tensors do not fit its settings.
+        """
+        return cls.restore(read_tensors(path, "model", "training"), shown(path))
+
+    @classmethod
+    def restore(cls, stored: Stored, name: str) -> Self:
+        """The module in a file's content."""
+        try:
+            module = cls(**stored.head["settings"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{name} lacks settings of this ptycho_nb; save it with the same release.") from error
+        fill(module, stored.part("model"), name)
+        return module
+
+
+def _config(kind: type[AnyConfig], given: AnyConfig | Mapping[str, Any]) -> AnyConfig:
+    """A config as it is, or made of its plain values."""
+    return given if isinstance(given, kind) else kind(**dict(given))

@@ -111,7 +111,7 @@ def compare(
     """
     refinement = refinement or RefinementConfig.preset("best")
     if refinement.refine_positions:
-        raise ConfigError("RefinementConfig.refine_positions is true; compare holds patterns out, whose positions no method could fit: set it to false.")
+        raise ConfigError("RefinementConfig.refine_positions is true; held-out patterns have positions that no method could fit: set it to false.")
     judged = held_out(scan, HELD_OUT, refinement.seed)
     if len(judged) < 2:
         raise ConfigError(f"The scan has {scan.M} patterns; comparing holds out 5 % and needs at least 30.")

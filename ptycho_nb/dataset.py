@@ -8,7 +8,7 @@ held-out anchor among training neighbours, and only the anchor's photons are jud
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -117,7 +117,7 @@ class GroupLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         order = torch.from_numpy(self.sampler())
-        for chosen in list(order.split(self.batch_groups))[self.skip :]:
+        for chosen in torch.split(order, self.batch_groups)[self.skip :]:
             yield self.batch(self.groups[chosen])
 
     def batch(self, members: Tensor) -> Batch:
@@ -134,7 +134,7 @@ class GroupLoader:
     def resumed(self, epoch: int, skip: int = 0) -> GroupLoader:
         """The same batches from ``epoch`` on, less ``skip`` batches."""
         sampler = Order(self.sampler.pool, self.sampler.size, self.sampler.seed, epoch)
-        return GroupLoader(**{**self.__dict__, "sampler": sampler, "skip": skip})
+        return replace(self, sampler=sampler, skip=skip)
 
 
 class Loaders(NamedTuple):
@@ -175,39 +175,39 @@ def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 32, seed: int =
     if config.sequential_sampling and config.n_groups:
         groups = groups[: config.n_groups]
     judged = neighbour_groups(scan.positions, holding, training, config, draw)
-    canvas = group_canvas(scan.positions, np.concatenate([groups, judged]), scan.N)
-    shared = _shared(scan, canvas, max(1, batch_size // config.C), truth, device)
-    mask = torch.from_numpy(scan.mask).to(device)
     order = Order(len(groups), config.n_groups or -(-len(training) // config.C), None if config.sequential_sampling else seed)
-    train = GroupLoader(groups=torch.from_numpy(groups), mask=mask, sampler=order, **shared)
+    train = GroupLoader(
+        intensity=torch.from_numpy(scan.intensity).to(device),
+        positions=torch.from_numpy(scan.true_positions if truth and scan.true_positions is not None else scan.positions),
+        groups=torch.from_numpy(groups),
+        mask=torch.from_numpy(scan.mask).to(device),
+        canvas=group_canvas(scan.positions, np.concatenate([groups, judged]), scan.N),
+        batch_groups=max(1, batch_size // config.C),
+        sampler=order,
+        truth=torch.from_numpy(scan.truth).to(device) if truth and scan.truth is not None else None,
+    )
     if not len(judged):
         return Loaders(train, None)
     anchor = torch.zeros(config.C, 1, 1, dtype=torch.bool, device=device)
     anchor[0] = True
-    val = GroupLoader(groups=torch.from_numpy(judged), mask=mask & anchor, sampler=Order(len(judged), len(judged), None), **shared)
-    return Loaders(train, val)
-
-
-def _shared(scan: Scan, canvas: tuple[int, int], batch_groups: int, truth: bool, device: str) -> dict[str, object]:
-    """What both loaders have in common, patterns in one copy."""
-    positions = scan.true_positions if truth and scan.true_positions is not None else scan.positions
-    return {
-        "intensity": torch.from_numpy(scan.intensity).to(device),
-        "positions": torch.from_numpy(positions),
-        "canvas": canvas,
-        "batch_groups": batch_groups,
-        "truth": torch.from_numpy(scan.truth).to(device) if truth and scan.truth is not None else None,
-    }
+    every = Order(len(judged), len(judged), None)
+    return Loaders(train, replace(train, groups=torch.from_numpy(judged), mask=train.mask & anchor, sampler=every))
 
 
 def _check(used: int, M: int, config: DataConfig) -> None:
-    if config.grouping == "quadrants" and config.gridsize != 2:
-        raise ConfigError(f"DataConfig.grouping is 'quadrants' with gridsize {config.gridsize}; quadrants need gridsize 2: choose 'nearest'.")
+    if config.gridsize != 2 and config.grouping == "quadrants":
+        raise ConfigError(
+            f"DataConfig.grouping is 'quadrants' with gridsize {config.gridsize}; quadrants need gridsize 2: choose 'nearest'."
+        )
     if config.n_subsample is not None and config.n_subsample > M:
-        raise ConfigError(f"DataConfig.n_subsample is {config.n_subsample}, but the scan has {M} patterns; choose at most {M} or leave it empty.")
+        raise ConfigError(
+            f"DataConfig.n_subsample is {config.n_subsample}, but the scan has {M} patterns; choose at most {M} or leave it empty."
+        )
     if config.C > used:
         largest = int(used**0.5)
-        raise ConfigError(f"DataConfig.gridsize is {config.gridsize}: a group of {config.C} patterns, but there are {used}; choose at most {largest}.")
+        raise ConfigError(
+            f"DataConfig.gridsize is {config.gridsize}: a group of {config.C}, but there are {used} patterns; choose at most {largest}."
+        )
     if config.neighbor_count is not None and config.neighbor_count < config.C - 1:
         raise ConfigError(
             f"DataConfig.neighbor_count is {config.neighbor_count}; groups of {config.C} need at least {config.C - 1} neighbours to draw from."

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 FLAT = 0.75  # an object before anything is known of it
+LEAST_SPREAD = 0.02  # of the greatest: a pixel that hardly varies carries noise
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class BackProjection(nn.Module):
 
     def __init__(self, N: int) -> None:
         super().__init__()
-        self.register_buffer("phase", torch.empty(N, N, dtype=torch.complex64))
-        self.register_buffer("inverse", torch.empty(N, N, dtype=torch.complex64))
+        self.register_buffer("phase", torch.ones(N, N, dtype=torch.complex64))
+        self.register_buffer("inverse", torch.ones(N, N, dtype=torch.complex64))
 
     def set_beam(self, beam: Tensor) -> None:
         """Assume this beam, complex (N, N)."""
@@ -74,7 +75,14 @@ class BackProjection(nn.Module):
 
 
 class GlobalMap(nn.Module):
-    """Every detector pixel to every object pixel through two hidden layers: fast, learns one scan by heart."""
+    """Every detector pixel to every object pixel through two hidden layers: fast, learns one scan by heart.
+
+    It sees how far each pixel lies from its mean over the scan, in units of its spread: a
+    pattern is mostly the empty beam, and what tells patterns apart is small and far out.
+    """
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -87,10 +95,18 @@ class GlobalMap(nn.Module):
             nn.GELU(),
         )
         self.last = nn.Linear(size.hidden, 2 * size.width**2)
+        self.register_buffer("mean", torch.zeros(size.N, size.N))
+        self.register_buffer("spread", torch.ones(size.N, size.N))
+
+    def set_statistics(self, mean: Tensor, spread: Tensor) -> None:
+        """Know each pixel's mean amplitude and standard deviation (N, N) over a scan."""
+        self.mean.copy_(mean)
+        self.spread.copy_((spread.square() + (LEAST_SPREAD * spread.max()) ** 2 + 1e-12).sqrt())
 
     def forward(self, amplitude: Tensor) -> Tensor:
         B, C = amplitude.shape[:2]
-        parts = self.last(self.layers(centre(amplitude, self.crop).flatten(2))).float()  # (B, C, 2·w²)
+        telling = centre((amplitude - self.mean) / self.spread, self.crop).flatten(2)
+        parts = self.last(self.layers(telling)).float()  # (B, C, 2·w²)
         real, imaginary = parts.view(B, C, 2, self.width, self.width).unbind(2)
         return torch.complex(surround(FLAT + real, self.N, FLAT), surround(imaginary, self.N, 0.0))
 
@@ -140,7 +156,7 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor, seen: list[Tensor]) -> Tensor:
         for block, same_scale in zip(self.blocks, reversed(seen), strict=True):
             x = block(torch.cat([_doubled(x), same_scale], 1))
-        return self.last(x)  # type: ignore[no-any-return]
+        return self.last(x)
 
 
 class FourierNet(nn.Module):
@@ -216,9 +232,9 @@ class Activation:
 
 AMPLITUDES: dict[str, Activation] = {
     "sigmoid": Activation(torch.sigmoid, 1.0986123),
-    "swish": Activation(F.silu, 1.0499),
-    "softplus": Activation(F.softplus, 0.1111),
-    "silu": Activation(F.silu, 1.0499),
+    "swish": Activation(F.silu, 1.0203512),
+    "softplus": Activation(F.softplus, 0.1106465),
+    "silu": Activation(F.silu, 1.0203512),
     "relu": Activation(F.relu, FLAT),
 }
 
@@ -232,6 +248,8 @@ def build_network(kind: str, size: Size, seed: int) -> nn.Module:
     with torch.device("meta"):
         network = NETWORKS[kind](size)
     network = network.to_empty(device="cpu")
+    for name, buffer in network.named_buffers():
+        buffer.fill_(0 if name.endswith("mean") else 1)
     draw = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         fan_in = parameter[0].numel() if parameter.ndim != 5 else parameter.shape[0]
@@ -244,12 +262,22 @@ def build_network(kind: str, size: Size, seed: int) -> nn.Module:
     return network
 
 
-def set_beam(network: nn.Module, probe: Tensor) -> None:
-    """Let the network's first guess assume the strongest mode of a probe (P, N, N)."""
+def acquaint(network: nn.Module, probe: Tensor, mean: Tensor, spread: Tensor) -> None:
+    """Tell a network of the scan it is for.
+
+    Parameters
+    ----------
+    probe : complex Tensor, shape (P, N, N)
+        Its strongest mode is the beam that a first guess assumes.
+    mean, spread : real Tensor, shape (N, N)
+        Mean and standard deviation of each pixel's normalised amplitude over the scan.
+    """
     beam = probe[probe.abs().square().sum((-2, -1)).argmax()]
     for part in network.modules():
         if isinstance(part, BackProjection):
             part.set_beam(beam)
+        elif isinstance(part, GlobalMap):
+            part.set_statistics(mean, spread)
 
 
 NETWORKS: dict[str, Callable[[Size], nn.Module]] = {"global_map": GlobalMap, "cnn": ConvNet, "fourier": FourierNet}

@@ -79,8 +79,8 @@ def _ramp(offset: Tensor, N: int) -> Tensor:
     """exp(-2πi k·s) on the FFT's grid: complex, shape (..., N, N)."""
     k = torch.fft.fftfreq(N, dtype=offset.dtype, device=offset.device)
     phase = -2 * torch.pi * offset.unsqueeze(-1) * k  # (..., 2, N)
-    ramp = torch.polar(torch.ones_like(phase), phase)
-    ramp[..., N // 2] = ramp[..., N // 2].real.to(ramp.dtype)
+    below_nyquist = torch.arange(N, device=offset.device) != N // 2
+    ramp = torch.complex(phase.cos(), phase.sin() * below_nyquist)
     return ramp[..., 0, :, None] * ramp[..., 1, None, :]
 
 

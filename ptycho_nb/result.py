@@ -121,7 +121,7 @@ class Reconstruction:
 
     def _pairs(self, scan: Scan, patterns: NDArray[Any] | None = None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Expected and measured photons, a batch at a time."""
-        if scan.M != len(self.positions) or scan.N != self.probe.shape[-1]:
+        if len(self.positions) != scan.M or self.probe.shape[-1] != scan.N:
             raise InputError(
                 f"The reconstruction is of {len(self.positions)} patterns of width {self.probe.shape[-1]}, "
                 f"the scan has {scan.M} of {scan.N}: give the scan it was made from."
@@ -181,8 +181,8 @@ class Reconstruction:
             "settings": self.settings,
             "name": self.name,
         }
-        arrays: dict[str, NDArray[Any]] = {"object": self.object, "coverage": self.coverage, "probe": self.probe, "positions": self.positions}
-        arrays |= {OPTIMISER + name: values for name, values in self.optimiser.items()}
+        arrays = {OPTIMISER + name: values for name, values in self.optimiser.items()}
+        arrays |= {"object": self.object, "coverage": self.coverage, "probe": self.probe, "positions": self.positions}
         save_arrays(path, FORM, arrays=arrays, plain=plain, inputs=inputs)
 
     @classmethod

@@ -66,7 +66,7 @@ def _pairs(positions: NDArray[np.float64], N: int) -> NDArray[np.int64]:
 
 def _agreement(first: NDArray[np.complex64], second: NDArray[np.complex64], step: NDArray[np.float64]) -> complex:
     """Sum of first · conj(second) over the overlap, positions to the nearest whole pixel."""
-    r, c = int(round(step[0])), int(round(step[1]))
+    r, c = (int(s) for s in np.rint(step))
     N = len(first)
     a = first[max(r, 0) : N + min(r, 0), max(c, 0) : N + min(c, 0)]
     b = second[max(-r, 0) : N + min(-r, 0), max(-c, 0) : N + min(-c, 0)]

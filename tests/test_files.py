@@ -108,7 +108,7 @@ def test_a_name_that_cannot_be_is_one_sentence(tmp_path, name, words):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>".replace("/", "_"), "$\\alpha$".replace("\\", ""), "größe 你好.npz", "a b.npz", "-rf"])
+@pytest.mark.parametrize("name", ["<script>alert(1)<_script>", "$alpha$", "größe 你好.npz", "a b.npz", "-rf"])
 def test_strange_but_possible_names_work(tmp_path, name):
     write_atomic(tmp_path / name, hello)
     assert (tmp_path / name).read_bytes() == b"hello"
@@ -129,7 +129,9 @@ def test_a_pipe_is_neither_read_nor_replaced(tmp_path):
         write_atomic(tmp_path / "pipe.npz", hello)
 
 
-@pytest.mark.parametrize(("name", "words"), [("none.npz", "no file"), (".", "folder"), ("a\0b", "not a valid path"), ("x" * 300, "too long")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("none.npz", "no file"), (".", "folder"), ("a\0b", "not a valid path"), ("x" * 300, "too long")]
+)
 def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path, name, words):
     with pytest.raises(ScanError, match=words) as caught:
         open_input(tmp_path / name, ScanError)

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 import ptycho_nb
 
-HOME = Path(ptycho_nb.__file__).parent.parent
+HOME = Path(__file__).parent.parent
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}

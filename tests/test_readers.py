@@ -125,9 +125,12 @@ def test_names_and_units_of_ptychodus_give_pixels(parts):
 
 @pytest.mark.parametrize("shape", ["last", "extra", "grid"])
 def test_axes_are_found_by_the_number_of_positions(parts, shape):
-    counts = {"last": np.moveaxis(parts["counts"], 0, -1), "extra": parts["counts"][None, :, None], "grid": parts["counts"].reshape(7, 3, N, N)}
-    positions = parts["positions"].reshape(7, 3, 2) if shape == "grid" else parts["positions"].T if shape == "last" else parts["positions"]
-    assert same_photons(load_scan({"data": counts[shape], "positions": positions, "probe": parts["probe"]}), parts)
+    counts, positions = {
+        "last": (np.moveaxis(parts["counts"], 0, -1), parts["positions"].T),
+        "extra": (parts["counts"][None, :, None], parts["positions"]),
+        "grid": (parts["counts"].reshape(7, 3, N, N), parts["positions"].reshape(7, 3, 2)),
+    }[shape]
+    assert same_photons(load_scan({"data": counts, "positions": positions, "probe": parts["probe"]}), parts)
 
 
 def test_coordinates_on_a_grid_match_the_patterns_order(parts):
@@ -181,9 +184,8 @@ def test_metres_become_pixels_by_energy_distance_and_detector(parts):
     scan = load_scan(arrays, position_unit="m", energy_ev=energy, distance_m=distance, detector_pixel_m=pixel)
     np.testing.assert_allclose(scan.positions, parts["positions"])
     assert scan.pixel_size == pytest.approx(size)
-    cropped = load_scan(
-        {**arrays, "positions": parts["positions"] * size * 1e6}, position_unit="um", energy_ev=energy, distance_m=distance, detector_pixel_m=pixel, crop=8
-    )
+    in_um = {**arrays, "positions": parts["positions"] * size * 1e6}
+    cropped = load_scan(in_um, position_unit="um", energy_ev=energy, distance_m=distance, detector_pixel_m=pixel, crop=8)
     np.testing.assert_allclose(cropped.positions, parts["positions"] / 2)
     assert cropped.pixel_size == pytest.approx(2 * size)
 
@@ -279,11 +281,13 @@ def test_an_unknown_file_lists_its_arrays_and_the_call_to_make(tmp_path, parts):
         assert words in text
     assert "load_scan(…, patterns='apple', positions='pear', probe='plum')" in text
     assert same_photons(load_scan(tmp_path / "a.npz", patterns="apple", positions="pear", probe="plum"), parts)
-    assert {i.name: i.role for i in inspect_file(tmp_path / "a.npz")} == {"apple": "patterns", "pear": "positions", "plum": "probe", "pip": ""}
+    roles = {i.name: i.role for i in inspect_file(tmp_path / "a.npz")}
+    assert roles == {"apple": "patterns", "pear": "positions", "plum": "probe", "pip": ""}
 
 
 def test_named_coordinates_win_over_positions_by_name(parts):
-    arrays = {"data": parts["counts"], "positions": parts["positions"] + 5, "u": parts["positions"][:, 1], "v": parts["positions"][:, 0]}
+    arrays = {"data": parts["counts"], "positions": parts["positions"] + 5, "u": parts["positions"][:, 1]}
+    arrays["v"] = parts["positions"][:, 0]
     np.testing.assert_array_equal(load_scan(arrays, x="u", y="v").positions, parts["positions"])
 
 
@@ -291,7 +295,7 @@ def test_named_coordinates_win_over_positions_by_name(parts):
     ("arguments", "words"),
     [
         ({"patterns": "dat"}, "did you mean 'data'"),
-        ({"patterns": "data", "probe": "data"}, "The probe has shape"),
+        ({"positions": "positions", "probe": "positions"}, "The probe has shape"),
         ({"quantity": "photons"}, "quantity"),
         ({"zero_frequency": "center"}, "did you mean 'centre'"),
         ({"position_unit": "mm"}, "position_unit"),

@@ -14,7 +14,7 @@ def test_the_simulated_scan_brings_its_truth(data_folder):
     assert (scan.M, scan.N, scan.truth.shape) == (1156, 64, (512, 512))
     assert (np.abs(scan.true_probe) ** 2).sum() == pytest.approx(1e6, rel=1e-4)
     assert (np.abs(scan.probe) ** 2).sum() == pytest.approx(1e6, rel=1e-4)
-    patch = scan.truth[tuple(slice(int(round(p)) - 32, int(round(p)) + 32) for p in scan.positions[500])]
+    patch = scan.truth[tuple(slice(round(p) - 32, round(p) + 32) for p in scan.positions[500])]
     far = np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(patch * scan.true_probe[0]), norm="ortho"))
     assert np.abs(far).ravel() @ np.sqrt(scan.intensity[500]).ravel() / np.linalg.norm(far) / np.sqrt(scan.intensity[500].sum()) > 0.97
 

@@ -16,7 +16,16 @@ from ptycho_nb.result import FORM, Reconstruction
 from ptycho_nb.simulate import simulate_scan
 
 SMALL = SimulationConfig(
-    N=32, height=64, width=72, overlap=0.4, probe_diameter=12, defocus=0.5, probe_modes=2, position_error=0.3, beamstop=2, object="dead_leaves"
+    object="dead_leaves",
+    N=32,
+    height=64,
+    width=72,
+    overlap=0.4,
+    probe_diameter=12,
+    defocus=0.5,
+    probe_modes=2,
+    position_error=0.3,
+    beamstop=2,
 )
 
 
@@ -113,13 +122,13 @@ def test_misfit_of_parts_adds_up_to_that_of_all(scan, exact):
 
 
 def test_a_moved_origin_changes_no_photons(scan, exact):
-    cut = reconstruction(scan, object=np.ascontiguousarray(scan.truth[2:-1, 1:-3]), coverage=exact.coverage[2:-1, 1:-3], origin=(2, 1))
+    cut = exact.replace(object=scan.truth[2:-1, 1:-3].copy(), coverage=exact.coverage[2:-1, 1:-3], origin=(2, 1))
     np.testing.assert_allclose(cut.predicted([0, 5]), exact.predicted([0, 5]), rtol=1e-4, atol=1e-2)
 
 
 def test_outside_the_object_is_clear(scan):
     """A patch that hangs over the object's edge sees transmission 1 there."""
-    flat = reconstruction(scan, object=np.ones((20, 30), np.complex64), coverage=np.ones((20, 30), np.float32), positions=np.array([[0.0, 29.0]]))
+    flat = reconstruction(scan, object=np.ones((20, 30), np.complex64), positions=np.array([[0.0, 29.0]]))
     assert flat.predicted([0]).sum() == pytest.approx((np.abs(scan.true_probe) ** 2).sum(), rel=1e-4)
 
 
@@ -158,13 +167,13 @@ def test_twin_keeps_each_position_over_its_own_part_of_the_object(fitted):
     """``object[r, c]`` lies at ``origin + (r, c)``; negated positions see the object turned round."""
     twin = fitted.twin()
     row, column = 30, 41
-    there = np.array(fitted.origin) + [row, column]
-    turned = -there - twin.origin
+    there = np.add(fitted.origin, (row, column))
+    turned = -there - np.array(twin.origin)
     assert twin.object[tuple(turned)] == fitted.object[row, column].conj()
 
 
 def test_a_scan_of_another_size_is_one_sentence(scan, exact):
-    with pytest.raises(InputError, match=r"^The reconstruction is of \d+ patterns of width 32, the scan has 4 of 32: give the scan it was made from\.$"):
+    with pytest.raises(InputError, match=r"^The reconstruction is of \d+ patterns of width 32, the scan has 4 of 32: give the scan"):
         exact.r_factor(scan.select([0, 1, 2, 3]))
 
 
@@ -178,7 +187,7 @@ def test_a_loaded_reconstruction_is_the_saved_one(tmp_path, fitted, suffix):
 
 @pytest.mark.parametrize("suffix", [".npz", ".h5"])
 def test_a_reconstruction_with_nothing_but_the_least_is_saved_too(tmp_path, exact, suffix):
-    odd = exact.replace(pixel_size=None, origin=(-5, 12), name="müon <b>$x$</b> \u2028", state=State.STOPPED, positions=exact.positions[::-1])
+    odd = exact.replace(pixel_size=None, origin=(-5, 12), name="müon <b>$x$</b> \u2028", state=State.STOPPED)
     odd.save(tmp_path / f"result{suffix}")
     assert_same(Reconstruction.load(tmp_path / f"result{suffix}"), odd)
 

@@ -60,7 +60,7 @@ def test_the_simulated_scan_explains_itself(rng):
 def test_crop_keeps_truth_and_probe_in_agreement_with_the_patterns(rng, crop):
     scan = a_scan(rng, step=6, pixel_size=2e-9)
     cropped = scan.on_detector(crop=crop)
-    assert cropped.N == crop
+    assert crop == cropped.N
     assert cropped.pixel_size == pytest.approx(2e-9 * 48 / crop)
     np.testing.assert_allclose(cropped.positions, scan.positions * crop / 48)
     assert explained(cropped) < 0.01

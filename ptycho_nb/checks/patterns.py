@@ -97,8 +97,9 @@ def saturated(scan: Scan) -> Finding | None:
     top = float((scan.intensity.max(0) * scan.mask).max())
     if top < PILE:
         return None
-    at_top = int(((scan.intensity == top) & scan.mask).sum())
-    below = int(((scan.intensity >= 0.9 * top) & scan.mask).sum()) - at_top
+    mask = np.asarray(scan.mask)
+    at_top = int(((scan.intensity == top) & mask).sum())
+    below = int(((scan.intensity >= 0.9 * top) & mask).sum()) - at_top
     if at_top < PILE or at_top < PILE_SHARE * below:
         return None
     return Finding(
@@ -159,13 +160,13 @@ def _total(scan: Scan) -> Real:
 
 def _frames(scan: Scan) -> Real:
     """Photons of each pattern (M,) in the believed pixels."""
-    return np.einsum("mrc,rc->m", scan.intensity, np.asarray(scan.mask), dtype=np.float64)
+    return np.asarray(np.einsum("mrc,rc->m", scan.intensity, np.asarray(scan.mask), dtype=np.float64))
 
 
 def _symmetric_mean(scan: Scan) -> Real:
     """Mean pattern where a pixel and its mirror image are both believed."""
     mirrored = np.roll(np.asarray(scan.mask)[::-1, ::-1], 1, axis=(0, 1))
-    return _total(scan) * mirrored / scan.M
+    return np.asarray(_total(scan) * mirrored / scan.M)
 
 
 def _far_field_power(probe: NDArray[np.complexfloating[Any, Any]]) -> Real:

@@ -134,7 +134,7 @@ def holes(scan: Scan) -> Finding | None:
     except QhullError:  # on a line: said elsewhere
         return None
     dark = tree.query(inside)[0] > reach
-    if dark.mean() <= HOLE_SHARE:
+    if dark.sum() <= HOLE_SHARE * len(inside):
         return None
     row, column = inside[dark.argmax()]
     return Finding(

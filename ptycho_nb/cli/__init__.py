@@ -21,7 +21,7 @@ from ptycho_nb.cli.scans import info, settings, simulate
 from ptycho_nb.cli.shipped import copy_notebooks, open_lab
 from ptycho_nb.errors import InputError
 
-DONE, UNEXPECTED, BAD_INPUT = 0, 1, 2
+DONE, UNEXPECTED, BAD_INPUT, ABORTED = 0, 1, 2, 130
 
 app = typer.Typer(
     help="Ptychography by physics-informed neural networks and by iterative fits.",
@@ -61,7 +61,8 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
     try:
         code = get_command(app).main(args=list(arguments), prog_name="ptycho-nb", standalone_mode=False)
     except TyperException as error:  # options and arguments
-        return _say(f"{error.format_message()} See: ptycho-nb --help", BAD_INPUT, debug)
+        sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+        return _say(f"{sentence}. See: ptycho-nb --help", BAD_INPUT, debug)
     except InputError as error:
         return _say(str(error), BAD_INPUT, debug)
     except OSError as error:
@@ -70,7 +71,7 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
         return _say("There is not enough memory for this; crop or bin the patterns, or choose a smaller object.", UNEXPECTED, debug)
     except Exception as error:
         return _say(f"Unexpected {type(error).__name__}: {error}; --debug shows where.", UNEXPECTED, debug)
-    return int(code or DONE)
+    return _say("Aborted.", ABORTED, debug) if code == ABORTED else int(code or DONE)
 
 
 def _say(sentence: str, code: int, debug: bool) -> int:

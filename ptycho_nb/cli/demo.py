@@ -10,7 +10,8 @@ import typer
 from ptycho_nb.cli.outputs import free_names
 from ptycho_nb.cli.progress import watched
 from ptycho_nb.config import RefinementConfig, TrainingConfig
-from ptycho_nb.figures import object_pair
+from ptycho_nb.figures import truth_comparison
+from ptycho_nb.history import Control
 from ptycho_nb.metrics import compare_objects
 from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.refinement import refine
@@ -19,25 +20,26 @@ from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
 from ptycho_nb.training import train
 
-TRAINING = TrainingConfig(epochs=40, time_limit=20)
+TRAINING = TrainingConfig(epochs=12, time_limit=20)
 REFINEMENT = RefinementConfig(epochs=24, time_limit=20)
 
 
 def demo() -> None:
-    """Simulate a scan, train a network on it, refine, and leave a picture and a result file here."""
-    begun = time.monotonic()
+    """The whole way on a simulated scan; leaves a picture and a result here."""
+    begun, control = time.monotonic(), Control()
     picture, file = free_names(Path.cwd(), "ptycho_nb_demo", (".png", ".npz"))
     scan = simulate_scan()
-    typer.echo(f"Simulated {scan!r}")
-    with watched("Network", TRAINING.epochs) as watch:
+    typer.echo(repr(scan))
+    with watched("Training", TRAINING.epochs, control) as watch:
         training = train(scan, TRAINING, **watch._asdict())
-    start = reconstruct(training.model, scan)
-    typer.echo(f"{training.history.seconds[-1]:.0f} s of training: {against_truth(start, scan)}")
-    with watched("Network, then iterative", REFINEMENT.epochs) as watch:
-        result = refine(scan, start, REFINEMENT, **watch._asdict())
-    typer.echo(f"{result.seconds:.0f} s of fitting: {against_truth(result, scan)}")
+    result = reconstruct(training.model, scan)
+    typer.echo(f"{result.method}, {training.seconds:.0f} s: {against_truth(result, scan)}")
+    if not control.stopping:
+        with watched("Fitting", REFINEMENT.epochs, control) as watch:
+            result = refine(scan, result, REFINEMENT, **watch._asdict())
+        typer.echo(f"{result.method}, {training.seconds + result.seconds:.0f} s: {against_truth(result, scan)}")
     result.save(file)
-    object_pair(result).save(picture)
+    truth_comparison(result, scan).save(picture)
     typer.echo(f"Picture: {picture}\nResult:  {file}\nDone in {time.monotonic() - begun:.0f} s.")
 
 

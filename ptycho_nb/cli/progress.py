@@ -23,10 +23,10 @@ class Watch(NamedTuple):
 
 
 @contextmanager
-def watched(what: str, epochs: int) -> Iterator[Watch]:
+def watched(what: str, epochs: int, control: Control) -> Iterator[Watch]:
     """Show a bar named ``what`` over ``epochs``; the first Ctrl-C stops the run, the second aborts it."""
-    control = Control()
-    bar = tqdm(total=epochs, desc=what, file=sys.stderr, dynamic_ncols=True, bar_format=BAR)
+    often = 0.1 if sys.stderr.isatty() else 10.0  # seconds; a log wants few lines
+    bar = tqdm(total=epochs, desc=what, file=sys.stderr, dynamic_ncols=True, mininterval=often, bar_format=BAR)
     with bar, stopped_by_ctrl_c(control):
         yield Watch(_Follower(bar), control)
 
@@ -39,8 +39,8 @@ def stopped_by_ctrl_c(control: Control) -> Iterator[None]:
         return
 
     def stop(_: int, __: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        tqdm.write("Stopping after this step; what there is by then is kept. Ctrl-C again aborts.", file=sys.stderr)
+        if control.stopping:
+            raise KeyboardInterrupt
         control.stop()
 
     before = signal.signal(signal.SIGINT, stop)
@@ -66,6 +66,8 @@ class _Follower:
             self.epochs, self.steps = history.epochs, steps
         share = (steps - self.steps) * self.epochs / self.steps if self.steps else 0.0
         self.bar.n = min(self.before + self.epochs + share, self.bar.total)
+        if history.control.stopping:
+            self.bar.set_description_str("Stopping", refresh=False)
         if steps:
             self.bar.set_postfix_str(f"loss {history.steps[-1][1]:.4g}", refresh=False)
         self.bar.update(0)

@@ -25,16 +25,16 @@ PACKAGES = ("torch", "lightning", "numpy", "scipy", "scikit-image", "matplotlib"
 
 
 def check() -> int:
-    """Say what this machine gives, reconstruct for five seconds, and end with "Ready" or what is wrong."""
+    """What this machine gives; ends with "Ready" or what is wrong."""
     for label, value in facts():
-        typer.echo(f"{label:<10} {value}")
+        typer.echo(f"{label:<12} {value}")
     available = memory().available
     if available < LEAST_MEMORY:
         raise InputError(f"Only {available / 2**30:.1f} GiB of memory is free; a scan wants at least {LEAST_MEMORY / 2**30:.0f} GiB.")
     if not is_writable(Path.cwd()):
         raise InputError(f"The folder {Path.cwd()} cannot be written to; change to another one.")
     speed, likeness = trial()
-    typer.echo(f"{'speed':<10} {speed:,.0f} patterns/s in an iterative fit, 64 x 64 px")
+    typer.echo(f"{'speed':<12} {speed:,.0f} patterns/s in an iterative fit, 64 x 64 px")
     if likeness < LEAST_SSIM:
         typer.echo(f"Not ready: {SECONDS:.0f} s gave a phase SSIM of {likeness:.2f} only; this machine is too slow or too busy.", err=True)
         return 1

@@ -19,7 +19,7 @@ from ptycho_nb.config_file import save_configs
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures import loss_curves, object_pair
 from ptycho_nb.files import write_atomic
-from ptycho_nb.history import State
+from ptycho_nb.history import Control, State
 from ptycho_nb.model import PtychoPINN
 from ptycho_nb.readers import load_scan
 from ptycho_nb.reconstruction import reconstruct
@@ -48,12 +48,12 @@ def train_network(
     *,
     reading: Mapping[str, Any],
 ) -> int:
-    """Train a network on a scan; Ctrl-C stops and keeps what there is."""
+    """Train a network on a scan; Ctrl-C stops and keeps."""
     settings = settings_from(config, None, changes)
     folder = fresh_folder(out)
     data = load_scan(scan, **reading) if scan else simulate_scan(settings.simulation)
     told(data)
-    training = trained(data, settings)
+    training = trained(data, settings, Control())
     result = reconstruct(training.model, data, settings.inference)
     with whole_folder(folder) as filling:
         training.save(filling / "model.safetensors")
@@ -78,7 +78,7 @@ def reconstruct_scan(
     *,
     reading: Mapping[str, Any],
 ) -> int:
-    """Reconstruct a scan, and leave the result and a picture of it; Ctrl-C stops and keeps what there is."""
+    """Object, probe and a picture from a scan; Ctrl-C stops and keeps."""
     settings = settings_from(config, preset, changes)
     file = fresh_file(out or Path(f"{scan.stem}_object.npz"), (".npz", ".h5"))
     picture = fresh_file(file.with_suffix(".png"), (".png",))
@@ -87,16 +87,16 @@ def reconstruct_scan(
         raise InputError(f"--method {way} uses no model; leave --model out, or choose network or both.")
     data = load_scan(scan, **reading)
     told(data)
-    result = WAYS[way](data, settings, PtychoPINN.load(model) if model else None)
+    result = WAYS[way](data, settings, PtychoPINN.load(model) if model else None, Control())
     result.save(file)
     object_pair(result).save(picture)
     typer.echo(f"{result!r}, R {result.r_factor(data):.4f}\nResult:  {file}\nPicture: {picture}")
     return ended(result.state, result.history.message if result.history else "")
 
 
-def trained(scan: Scan, settings: Settings) -> Training:
+def trained(scan: Scan, settings: Settings, control: Control) -> Training:
     """``train`` with a bar."""
-    with watched("Training", settings.training.epochs) as watch:
+    with watched("Training", settings.training.epochs, control) as watch:
         return train(scan, settings.training, settings.model, settings.data, settings.inference, **watch._asdict())
 
 
@@ -108,27 +108,27 @@ def ended(state: State, message: str) -> int:
     return int(state in (State.DIVERGED, State.FAILED))
 
 
-def _network(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
-    return reconstruct(model or trained(scan, settings).model, scan, settings.inference)
+def _network(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
+    return reconstruct(model or trained(scan, settings, control).model, scan, settings.inference)
 
 
-def _iterative(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
-    return _fitted(scan, settings, None)
+def _iterative(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
+    return _fitted(scan, settings, None, control)
 
 
-def _both(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
-    start = _network(scan, settings, model)
-    return _fitted(scan, settings, start) if start.state is State.DONE else start
+def _both(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
+    start = _network(scan, settings, model, control)
+    return start if control.stopping else _fitted(scan, settings, start, control)
 
 
-def _fitted(scan: Scan, settings: Settings, start: Reconstruction | None) -> Reconstruction:
-    with watched("Fitting", settings.refinement.epochs) as watch:
+def _fitted(scan: Scan, settings: Settings, start: Reconstruction | None, control: Control) -> Reconstruction:
+    with watched("Fitting", settings.refinement.epochs, control) as watch:
         return refine(scan, start, settings.refinement, **watch._asdict())
 
 
-def _compared(scan: Scan, settings: Settings, model: PtychoPINN | None) -> Reconstruction:
+def _compared(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
     training, refinement = settings.training, settings.refinement
-    with watched("Comparing", training.epochs + refinement.epochs + max(1, refinement.epochs // SHORT)) as watch:
+    with watched("Comparing", training.epochs + refinement.epochs + max(1, refinement.epochs // SHORT), control) as watch:
         found = compare(
             scan,
             refinement,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ptycho_nb.checks import checks
+from ptycho_nb.checks import Finding, checks
 from ptycho_nb.cli.options import Changes, ConfigFile, Preset, settings_from, takes_scan_options
 from ptycho_nb.cli.outputs import fresh_file
 from ptycho_nb.config_file import DIALECTS, save_configs
-from ptycho_nb.errors import ScanError
-from ptycho_nb.readers import inspect_file, load_scan, save_scan
+from ptycho_nb.model import PtychoPINN
+from ptycho_nb.readers import ArrayInfo, inspect_file, load_scan, open_arrays, own_values, save_scan
+from ptycho_nb.result import FORM, Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
+
+LONGEST_NAME = 40
+MODEL_SUFFIX = ".safetensors"
 
 
 @takes_scan_options
@@ -24,16 +29,32 @@ def info(
     *,
     reading: Mapping[str, Any],
 ) -> None:
-    """List the arrays of a file, what was read and assumed, and what looks wrong."""
-    arrays = inspect_file(file)
-    widest = max((len(a.name[:40]) for a in arrays), default=0)
-    for array in arrays:
-        typer.echo(f"  {printable(array.name[:40]):{widest}}  {array.shape!s:20} {array.dtype!s:10} {array.role}".rstrip())
-    try:
-        scan = load_scan(file, **reading)
-    except ScanError as error:
-        raise ScanError(f"No scan was read: {error}") from error
-    told(scan)
+    """What a file holds, what was assumed to read it, and what looks wrong."""
+    if file.suffix == MODEL_SUFFIX:
+        typer.echo(json.dumps(PtychoPINN.load(file).settings(), indent=2))
+        return
+    form = form_of(file)
+    tell_arrays(inspect_file(file), with_roles=form != FORM)
+    if form == FORM:
+        result = Reconstruction.load(file)
+        typer.echo(printable(repr(result)))
+        tell_findings(checks(result))
+    else:
+        told(load_scan(file, **reading))
+
+
+def tell_arrays(arrays: list[ArrayInfo], with_roles: bool) -> None:
+    """A line for each array: name, shape, type and the role it seems to have."""
+    widest = max((len(a.name[:LONGEST_NAME]) for a in arrays), default=0)
+    for a in arrays:
+        line = f"  {printable(a.name[:LONGEST_NAME]):{widest}}  {a.shape!s:20} {a.dtype!s:10} {a.role if with_roles else ''}"
+        typer.echo(line.rstrip())
+
+
+def form_of(file: Path) -> str:
+    """What ptycho_nb wrote into the file; empty for a stranger's."""
+    with open_arrays(file) as source:
+        return str((own_values(source) or {}).get("format", ""))
 
 
 def simulate(
@@ -56,7 +77,7 @@ def settings(
     preset: Preset = None,
     changes: Changes = None,
 ) -> None:
-    """Write every setting with its value to a file that can be edited, for --config and train."""
+    """Write a file of all settings, to edit and to give to train."""
     configs = settings_from(None, preset, changes)
     file = fresh_file(out, DIALECTS)
     save_configs(file, *configs)
@@ -68,7 +89,12 @@ def told(scan: Scan) -> None:
     typer.echo(printable(repr(scan)))
     for note in scan.notes:
         typer.echo(f"  {printable(note)}")
-    for finding in checks(scan):
+    tell_findings(checks(scan))
+
+
+def tell_findings(findings: Iterable[Finding]) -> None:
+    """A line for each thing that looks wrong."""
+    for finding in findings:
         typer.echo(f"  {finding.severity}: {printable(str(finding))}")
 
 

@@ -35,11 +35,12 @@ def copy_notebooks(
     folder: Annotated[Path, typer.Argument(help="Where to; it is made if it does not exist.")] = Path("ptycho_nb_notebooks"),
 ) -> None:
     """Copy the notebooks that come with this version; one that you changed is left alone."""
+    sources = notebooks()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); give another one.") from None
-    for source in notebooks():
+    for source in sources:
         target = folder.absolute() / source.name
         typer.echo(f"{_copy(source, target)}: {target}")
 

@@ -21,7 +21,7 @@ from ptycho_nb.files import shown
 from ptycho_nb.losses import LOSSES, total_variation
 from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
 from ptycho_nb.model.storage import Stored, fill, read_tensors, write_tensors
-from ptycho_nb.network import FLAT, Size, build_network, centre, set_beam, surround
+from ptycho_nb.network import FLAT, Size, acquaint, build_network, centre, surround
 from ptycho_nb.patches import take, totals
 from ptycho_nb.physics import diffract, intensity
 from ptycho_nb.scan import Scan
@@ -29,7 +29,8 @@ from ptycho_nb.scan import Scan
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 ENERGY = 0.95  # share of the probe's energy inside the square that is predicted
-GROUND = 1e-3  # weight of the flat object under the stitch, over the greatest of a patch
+CHUNK = 512  # patterns looked at at once
+GROUND = 5e-3  # weight of the flat object under the stitch, over the greatest of a patch
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,13 @@ class PtychoPINN(L.LightningModule):
     believed: Tensor
 
     def __init__(
-        self, model: ModelConfig, data: DataConfig, training: TrainingConfig, inference: InferenceConfig, *, facts: ScanFacts | Mapping[str, Any]
+        self,
+        model: ModelConfig,
+        data: DataConfig,
+        training: TrainingConfig,
+        inference: InferenceConfig,
+        *,
+        facts: ScanFacts | Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.model_config, self.data_config = _config(ModelConfig, model), _config(DataConfig, data)
@@ -97,6 +104,7 @@ class PtychoPINN(L.LightningModule):
         self.register_buffer("probe", torch.zeros(self.facts.modes, N, N, dtype=torch.complex64))
         self.register_buffer("believed", torch.ones(N, N, dtype=torch.bool))
         self.loss = LOSSES[self.training_config.loss]
+        self.monitor = "val_loss"  # what plateau watches; "train_loss" where nothing is held out
         self.steps: tuple[int, int] | None = None  # (done before this fit, in all): where the learning rate's course stands
 
     @classmethod
@@ -113,8 +121,18 @@ class PtychoPINN(L.LightningModule):
         module = cls(*configs, facts=ScanFacts.of(scan))
         module.probe.copy_(torch.from_numpy(scan.probe))
         module.believed.copy_(torch.from_numpy(scan.mask))
-        set_beam(module.network, module.probe)
+        acquaint(module.network, module.probe, *module._statistics(scan))
         return module
+
+    def _statistics(self, scan: Scan) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (N, N) of the amplitudes of a scan, a chunk at a time."""
+        total, squares = torch.zeros(2, scan.N, scan.N, dtype=torch.float64).unbind()
+        for first in range(0, scan.M, CHUNK):
+            amplitudes = self.amplitude(torch.from_numpy(scan.intensity[first : first + CHUNK])).double()
+            total += amplitudes.sum(0)
+            squares += amplitudes.square().sum(0)
+        mean = total / scan.M
+        return mean, (squares / scan.M - mean.square()).clamp(min=0).sqrt()
 
     def settings(self) -> dict[str, Any]:
         """Everything that rebuilds the module but its tensors, as plain JSON."""
@@ -135,10 +153,13 @@ class PtychoPINN(L.LightningModule):
 
     def forward(self, measured: Tensor) -> Tensor:
         """Photons (B, C, N, N) to complex object patches (B, C, N, N)."""
-        relative = torch.where(self.believed, measured, 0) * (self.facts.N**2 / self.facts.photons)
         with torch.autocast(measured.device.type, torch.bfloat16, enabled=self.training_config.precision == "bfloat16"):
-            patches: Tensor = self.network(relative.sqrt())
+            patches: Tensor = self.network(self.amplitude(measured))
         return patches
+
+    def amplitude(self, measured: Tensor) -> Tensor:
+        """Photons (..., N, N) to amplitudes of mean square one over the scan, zero where the detector is not believed."""
+        return (torch.where(self.believed, measured, 0) * (self.facts.N**2 / self.facts.photons)).sqrt()
 
     def agree(self, patches: Tensor, offsets: Tensor, canvas: tuple[int, int]) -> Tensor:
         """Patches (B, C, N, N) cut again from the one object on which a group agrees, flat where no patch speaks."""
@@ -146,7 +167,7 @@ class PtychoPINN(L.LightningModule):
             return patches
         weight = centre(self.patch_weight, self.facts.width)
         total, cover = totals(centre(patches, self.facts.width), offsets, canvas, weight)
-        return take((total + GROUND * FLAT) / (cover.clamp(min=0) + GROUND), offsets, self.facts.N)
+        return take(_grounded(total, cover), offsets, self.facts.N)
 
     def explain(self, batch: Batch) -> Tensor:
         """Photons (B, C, N, N) that the predicted object would have scattered."""
@@ -192,8 +213,7 @@ class PtychoPINN(L.LightningModule):
         optimizer = OPTIMIZERS[config.optimizer](self.network.parameters(), config)
         if config.scheduler == "plateau":
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
-            monitor = "val_loss" if self.trainer.val_dataloaders is not None else "train_loss"
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "interval": "epoch", "monitor": monitor}}
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "interval": "epoch", "monitor": self.monitor}}
         before, total = self.steps or (0, int(self.trainer.estimated_stepping_batches))
         course = SCHEDULES[config.scheduler]
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: course(before + step, total, config.warmup))
@@ -205,11 +225,11 @@ class PtychoPINN(L.LightningModule):
         total = torch.zeros(canvas, dtype=torch.complex64, device=self.device)
         cover = torch.zeros(canvas, device=self.device)
         with torch.no_grad():
-            for some, at in zip(measured.split(batch), positions.split(batch), strict=True):
+            for some, at in zip(torch.split(measured, batch), torch.split(positions, batch), strict=True):
                 patches = centre(self(some[:, None].to(self.device))[:, 0], self.facts.width)
                 values, weights = totals(patches, at, canvas, weight)
                 total, cover = total + values, cover + weights
-        return (total + GROUND * FLAT) / (cover.clamp(min=0) + GROUND)
+        return _grounded(total, cover)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights, probe and settings to one safetensors file, whole or not at all."""
@@ -235,6 +255,11 @@ class PtychoPINN(L.LightningModule):
             raise InputError(f"{name} lacks settings of this ptycho_nb; save it with the same release.") from error
         fill(module, stored.part("model"), name)
         return module
+
+
+def _grounded(total: Tensor, cover: Tensor) -> Tensor:
+    """The weighted mean over a faint flat object; flat where next to nothing, or a negative lobe of the cubic kernel, covers it."""
+    return FLAT + torch.where(cover > GROUND, (total - FLAT * cover) / (cover.clamp(min=0) + GROUND), 0)
 
 
 def _config(kind: type[AnyConfig], given: AnyConfig | Mapping[str, Any]) -> AnyConfig:

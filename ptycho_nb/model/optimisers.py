@@ -53,4 +53,8 @@ def exponential(step: int, total: int, warmup: float) -> float:
 
 
 OPTIMIZERS: dict[str, Callable[[Iterable[Parameter], TrainingConfig], Optimizer]] = {"adam": _adam, "adamw": _adamw, "sgd": _sgd}
-SCHEDULES: dict[str, Callable[[int, int, float], float]] = {"constant": constant, "warmup_cosine": warmup_cosine, "exponential": exponential}
+SCHEDULES: dict[str, Callable[[int, int, float], float]] = {
+    "constant": constant,
+    "warmup_cosine": warmup_cosine,
+    "exponential": exponential,
+}

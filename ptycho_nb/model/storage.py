@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -34,7 +34,11 @@ def write_tensors(path: str | os.PathLike[str], kind: str, tensors: Mapping[str,
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     marks = {"format": f"ptycho_nb {kind}", "version": str(VERSION), "head": json.dumps(head)}
     data = save(whole, marks)
-    write_atomic(path, lambda stream: stream.write(data) and None)
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(data)
+
+    write_atomic(path, write)
 
 
 def read_tensors(path: str | os.PathLike[str], *kinds: str) -> Stored:
@@ -62,7 +66,9 @@ def _check(path: str | os.PathLike[str], marks: Mapping[str, str], kinds: tuple[
     if kind not in {f"ptycho_nb {k}" for k in kinds}:
         raise InputError(f"{shown(path)} is {kind[:60]!r}; this takes a file that ptycho_nb saved: {' or '.join(kinds)}.")
     if version != str(VERSION):
-        raise InputError(f"{shown(path)} has format version {str(version)[:20]!r}; this ptycho_nb reads version {VERSION}: save it with the same release.")
+        raise InputError(
+            f"{shown(path)} has format version {str(version)[:20]!r}; this ptycho_nb reads {VERSION}: save it with the same release."
+        )
 
 
 def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
@@ -74,9 +80,13 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> N
         Names the first tensor that does not fit.
     """
     own = module.state_dict()
-    wrong = sorted(set(own) ^ set(tensors)) or sorted(n for n in own if (own[n].shape, own[n].dtype) != (tensors[n].shape, tensors[n].dtype))
+    wrong = sorted(set(own) ^ set(tensors)) or sorted(
+        n for n in own if (own[n].shape, own[n].dtype) != (tensors[n].shape, tensors[n].dtype)
+    )
     if wrong:
-        raise InputError(f"{what} does not fit its settings: {len(wrong)} tensors differ, first {wrong[0][:60]!r}; load it with its own settings.")
+        raise InputError(
+            f"{what} does not fit its settings: {len(wrong)} tensors differ, first {wrong[0][:60]!r}; load it with its own settings."
+        )
     if not all(bool(t.isfinite().all()) for t in tensors.values()):
         raise InputError(f"{what} holds NaN or infinite weights; train it again.")
     module.load_state_dict(dict(tensors))

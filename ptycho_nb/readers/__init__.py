@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ptycho_nb.errors import ScanError
@@ -115,7 +117,7 @@ def open_arrays(path: StrPath) -> Iterator[Source]:
     ScanError
         There is no reader for the suffix, or the gate refuses the file.
     """
-    if not isinstance(path, (str, Path)) and not hasattr(path, "__fspath__"):
+    if not isinstance(path, str | os.PathLike):
         raise ScanError(f"A scan is loaded from a path or a mapping of arrays, not from a {type(path).__name__}.")
     suffix = _suffix(path)
     with open_input(path, ScanError) as stream, READERS[suffix](stream, shown(path), Budget.of_memory()) as source:
@@ -125,9 +127,10 @@ def open_arrays(path: StrPath) -> Iterator[Source]:
 def _scan(source: Source, said: Request, name: str) -> Scan:
     own = own_values(source) if said.only_window else None
     if own is None:
-        return build(source, said, name)
+        with np.errstate(all="ignore"):  # what overflows is infinite, and told as such
+            return build(source, said, name)
     scan = own_scan(source, own)
-    if (said.center, said.crop, said.bin, said.mask) == (None, None, None, None):
+    if all(wish is None for wish in (said.center, said.crop, said.bin, said.mask)):
         return scan
     return scan.on_detector(center=said.center, crop=said.crop, bin=said.bin, mask=said.mask)
 

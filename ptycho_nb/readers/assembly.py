@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from ptycho_nb.readers.defects import mask_defects
 from ptycho_nb.readers.photons import as_photons, dim, energy, estimate_probe, fit_probe, transmission
 from ptycho_nb.readers.request import HC, UNITS, Request, positive
 from ptycho_nb.readers.roles import SCALARS, find
-from ptycho_nb.readers.source import Source
+from ptycho_nb.readers.source import WORKING, Budget, Source, quoted
 from ptycho_nb.scan import Detector, Scan, check_values
 
 LONGEST_TEXT = 2**20  # bytes of metadata
@@ -59,12 +60,13 @@ def build(source: Source, request: Request, name: str) -> Scan:
     parts = Parts(source, request, find(source, request.names))
     parts.metadata |= _metadata(parts)
     positions, corner = _positions(parts)
-    patterns = parts.array("patterns")
-    assert patterns is not None
+    header = source.headers[parts.found["patterns"]]
+    Budget.of_memory(WORKING).take(3 * header.nbytes + 12 * math.prod(header.shape), f"{source.label}, as photons,")
+    patterns = source.read(header.name)
     if patterns.dtype.kind == "c":
         raise ScanError("The patterns are complex; a detector counts photons: give |.|² of a simulated far field.")
     values = axes.as_patterns(patterns, len(positions), parts.notes)
-    parts.notes.insert(0, f"{source.label}: patterns {parts.found['patterns'][:40]!r} {patterns.shape}, {len(positions)} positions.")
+    parts.notes.insert(0, f"{source.label}: patterns {quoted(parts.found['patterns'])} {patterns.shape}, {len(positions)} positions.")
     values, mask = _clean(parts, values)
     shape = (int(values.shape[1]), int(values.shape[2]))
     window = Detector.of(shape, request.center, request.crop, request.bin)
@@ -98,7 +100,7 @@ def _metadata(parts: Parts) -> dict[str, Any]:
         return {}
     info = parts.source.headers[name]
     if info.nbytes > LONGEST_TEXT or info.dtype.kind not in "SUu":
-        parts.notes.append(f"{name[:40]!r} is left out: it is no text of at most 1 MiB.")
+        parts.notes.append(f"{quoted(name)} is left out: it is no text of at most 1 MiB.")
         return {}
     stored = parts.source.read(name)
     try:
@@ -107,7 +109,7 @@ def _metadata(parts: Parts) -> dict[str, Any]:
     except (ValueError, RecursionError, IndexError):
         read = None
     if not isinstance(read, dict):
-        parts.notes.append(f"{name[:40]!r} is left out: it is no JSON object.")
+        parts.notes.append(f"{quoted(name)} is left out: it is no JSON object.")
         return {}
     return read
 
@@ -152,14 +154,14 @@ def _mask(parts: Parts, values: NDArray[Any]) -> NDArray[np.bool_]:
             continue
         name, flags = parts.found[role], axes.squeeze(stored, 2)
         if flags.shape != shape or flags.dtype.kind not in "biu":
-            parts.notes.append(f"{name[:40]!r} of shape {stored.shape} is left out: a mask is {shape} of 0 and 1.")
+            parts.notes.append(f"{quoted(name)} of shape {stored.shape} is left out: a mask is {shape} of 0 and 1.")
             continue
         light = np.maximum(np.nan_to_num(values[:64].mean(0, dtype=np.float64), posinf=0), 0)
         keep = flags == 0 if role == "bad_pixels" else flags != 0
         if role == "mask" and light[~keep].sum() > light[keep].sum():
-            parts.notes.append(f"{name[:40]!r} marks bad pixels with 1, for most light lies where it is 0; it is read so.")
+            parts.notes.append(f"{quoted(name)} marks bad pixels with 1, for most light lies where it is 0; it is read so.")
             keep = ~keep
-        parts.notes.append(f"{name[:40]!r} leaves out {int((~keep).sum())} of {keep.size} detector pixels.")
+        parts.notes.append(f"{quoted(name)} leaves out {int((~keep).sum())} of {keep.size} detector pixels.")
         mask = mask & keep
     return mask
 
@@ -190,7 +192,7 @@ def _unit(parts: Parts) -> str:
     name = parts.found.get("positions") or parts.found["y"]
     unit = name.lower().rsplit("_", 1)[-1]
     if unit in ("m", "um", "nm"):
-        parts.notes.append(f"The positions are taken in {unit}, by the name {name[:40]!r}.")
+        parts.notes.append(f"The positions are taken in {unit}, by the name {quoted(name)}.")
         return unit
     return "px"
 
@@ -214,9 +216,9 @@ def _truth(parts: Parts, positions: NDArray[np.float64]) -> NDArray[Any] | None:
     elif _unit(parts) != "px" or ((positions < 0) | (positions > np.array(truth.shape) - 1)).any():
         reason = "the positions do not lie on it"
     else:
-        parts.notes.append(f"{name[:40]!r} is taken as the known object, {truth.shape[0]} x {truth.shape[1]} px.")
+        parts.notes.append(f"{quoted(name)} is taken as the known object, {truth.shape[0]} x {truth.shape[1]} px.")
         return truth
-    parts.notes.append(f"The object {name[:40]!r} of shape {stored.shape} is left out: {reason}.")
+    parts.notes.append(f"The object {quoted(name)} of shape {stored.shape} is left out: {reason}.")
     return None
 
 
@@ -231,7 +233,7 @@ def _lit(parts: Parts, values: NDArray[Any], mask: NDArray[np.bool_], through: f
     probe = None if stored is None else axes.as_probe(stored, shape, parts.notes)
     if probe is not None and (not np.isfinite(probe).all() or not probe.any()):
         word = "zero everywhere" if np.isfinite(probe).all() else "not finite everywhere"
-        raise ScanError(f"The probe {parts.found['probe'][:40]!r} is {word}; repair it, or leave it out to have one estimated.")
+        raise ScanError(f"The probe {quoted(parts.found['probe'])} is {word}; repair it, or leave it out to have one estimated.")
     given, beam = parts.number("nphotons"), energy(probe)
     beam = beam if given is None else given
     kind = parts.request.quantity or evidence.quantity(values, parts.found["patterns"], beam, parts.notes)

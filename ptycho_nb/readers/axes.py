@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
+from ptycho_nb.readers.source import quoted
+
+MODES = 128  # of a probe; more is no probe
 
 
 def squeeze(array: NDArray[Any], least: int) -> NDArray[Any]:
@@ -27,6 +30,8 @@ def as_patterns(array: NDArray[Any], M: int, notes: list[str]) -> NDArray[Any]:
         No axis, and no two leading axes together, are M long.
     """
     values, shape = squeeze(array, 3), array.shape
+    if not array.size:
+        raise ScanError(f"The patterns have shape {shape} and hold nothing; a scan needs at least one pattern.")
     if values.ndim == 4 and math.prod(values.shape[:2]) == M:
         notes.append(f"Patterns of shape {shape} are read as a {values.shape[0]} x {values.shape[1]} grid of patterns, row by row.")
         return values.reshape(M, *values.shape[2:])
@@ -64,7 +69,7 @@ def as_axis(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     """One coordinate of each position: (M,), of (M,), (M, 1) or a grid (A, B)."""
     values = _real(array, f"coordinates {name!r}")
     if len([n for n in values.shape if n != 1]) > 2:
-        raise ScanError(f"The coordinates {name[:40]!r} have shape {values.shape}; they must be (M,): one for each pattern.")
+        raise ScanError(f"The coordinates {quoted(name)} have shape {values.shape}; they must be (M,): one for each pattern.")
     return values.reshape(-1).astype(np.float64)
 
 
@@ -81,6 +86,8 @@ def as_probe(array: NDArray[Any], shape: tuple[int, int], notes: list[str]) -> N
         notes.append(f"The probe of shape {array.shape} is read as (N, N, P): the last axis counts its modes.")
         values = np.moveaxis(values, -1, 0)
     values = values[None] if values.ndim == 2 else values
+    if values.ndim == 3 and len(values) > MODES:
+        raise ScanError(f"The probe has shape {array.shape}; it may have at most {MODES} modes.")
     if values.ndim != 3 or values.shape[1:] != shape:
         raise ScanError(f"The probe has shape {array.shape}; it must be {shape} or (modes, {shape[0]}, {shape[1]}) like the patterns.")
     return values

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
+from ptycho_nb.readers.source import quoted
 
 SAMPLE = 64  # patterns looked at
 CLEARLY = 1.5  # times more weight in the one place than in the other
@@ -71,7 +72,7 @@ def quantity(values: NDArray[Any], name: str, energy: float | None, notes: list[
         return "amplitude"
     found = _told(some, name, energy)
     if found is None:
-        raise ScanError(f"The patterns {name[:40]!r} may be counts or amplitude = sqrt(counts); say quantity='counts' or 'amplitude'.")
+        raise ScanError(f"The patterns {quoted(name)} may be counts or amplitude = sqrt(counts); say quantity='counts' or 'amplitude'.")
     notes.append(f"The patterns are read as {found[0]}: {found[1]}.")
     return found[0]
 
@@ -92,9 +93,9 @@ def _told(some: NDArray[Any], name: str, energy: float | None) -> tuple[str, str
     if ptychopinn_scale(some):
         return "amplitude", "their squares sum to (N/2)², the scale of PtychoPINN's normalised amplitude"
     if any(word in name.lower() for word in SAYS_AMPLITUDE):
-        return "amplitude", f"the array is called {name[:40]!r}"
+        return "amplitude", f"the array is called {quoted(name)}"
     if any(word in name.lower() for word in SAYS_COUNTS):
-        return "counts", f"the array is called {name[:40]!r}"
+        return "counts", f"the array is called {quoted(name)}"
     if normalised(some):
         return "amplitude", "they are not whole numbers and at most about 1, a normalised amplitude"
     if energy is None:

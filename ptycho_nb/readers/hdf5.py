@@ -3,12 +3,14 @@
 The HDF5 library follows links to other files and can loop without end on damaged ones. A
 file written here begins with a user block of 512 bytes that holds a mark and the SHA-256 of
 the rest; any HDF5 program skips it. A file without the mark, or changed since, is refused
-before the library sees it. Inside, only hard links to plain numeric datasets are read.
+before the library sees it. Inside, only hard links to plain numeric datasets are read, each in one
+piece and unpacked: chunks and filters have indices that can loop and streams that can swell.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -18,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
-from ptycho_nb.readers.source import NUMBERS, ArrayInfo, Budget, Source
+from ptycho_nb.readers.source import NUMBERS, ArrayInfo, Budget, Source, quoted, size
 
 BLOCK = 512
 MARK = b"ptycho_nb-hdf5 1 sha256 "
 FORMAT = "ptycho_nb"  # value of the root attribute "format"
 CHUNK = 4 * 2**20
-FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 MEMBERS = 1000
 BROKEN = (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError, MemoryError, OverflowError)
 
@@ -59,8 +60,7 @@ def write_hdf5(stream: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
         file.attrs["format"] = np.bytes_(FORMAT)
         for name, array in arrays.items():
             values = np.frombuffer(str(array).encode(), np.uint8) if array.dtype.kind == "U" else array
-            packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 1000 else {}
-            file.create_dataset(name, data=values, **packing)
+            file.create_dataset(name, data=values)
     seal = MARK + _digest(stream).encode() + b"\n"
     stream.seek(0)
     stream.write(seal.ljust(BLOCK, b"\0"))
@@ -88,36 +88,38 @@ def _check_seal(stream: BinaryIO, label: str) -> None:
 def _headers(file: h5py.File, label: str) -> dict[str, ArrayInfo]:
     if not h5py.h5a.exists(file.id, b"format"):
         raise ScanError(f"{label} has no format attribute; write it with save_scan.")
-    names = [n.decode("utf-8", "replace") for n in file.id]
-    if len(names) > MEMBERS:
-        raise ScanError(f"{label} holds {len(names)} members; at most {MEMBERS} are read.")
+    names = [n.decode("utf-8", "replace") for n in itertools.islice(file.id, MEMBERS + 1)]
+    if len(names) > MEMBERS or not all(n.isprintable() and len(n) <= 100 for n in names):
+        raise ScanError(f"{label} holds more than {MEMBERS} members or names that cannot be shown; write it again with save_scan.")
     return {name: _info(file, name, label) for name in names}
 
 
 def _info(file: h5py.File, name: str, label: str) -> ArrayInfo:
-    """A dataset's header, when it is plain: a hard link, no other file, known filters, numbers."""
+    """A dataset's header, when it is plain: a hard link, in one piece in this file, numbers."""
     link = file.id.links.get_info(name.encode())
     if link.type != h5py.h5l.TYPE_HARD or h5py.h5o.get_info(file.id, name.encode()).type != h5py.h5o.TYPE_DATASET:
-        raise ScanError(f"{label}: {name[:40]!r} is a link or a group; only plain datasets are read.")
+        raise ScanError(f"{label}: {quoted(name)} is a link or a group; only plain datasets are read.")
     dataset = h5py.h5d.open(file.id, name.encode())
     plan = dataset.get_create_plist()
-    filters = {plan.get_filter(i)[0] for i in range(plan.get_nfilters())}
-    if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count() or not filters <= FILTERS:
-        raise ScanError(f"{label}: {name[:40]!r} lies in another file or needs a plug-in; only plain datasets are read.")
+    if plan.get_layout() != h5py.h5d.CONTIGUOUS or plan.get_external_count():
+        raise ScanError(f"{label}: {quoted(name)} is packed, in pieces or in another file; only plain datasets are read.")
     if dataset.get_type().get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.COMPOUND, h5py.h5t.ENUM):
-        raise ScanError(f"{label}: {name[:40]!r} is neither numbers nor text; only plain numeric datasets are read.")
+        raise ScanError(f"{label}: {quoted(name)} is neither numbers nor text; only plain numeric datasets are read.")
     dtype = dataset.dtype
     if dtype.kind not in NUMBERS:
-        raise ScanError(f"{label}: {name[:40]!r} has type {str(dtype)[:40]}; only plain numeric datasets are read.")
-    return ArrayInfo(name, tuple(dataset.shape), dtype)
+        raise ScanError(f"{label}: {quoted(name)} has type {str(dtype)[:40]}; only plain numeric datasets are read.")
+    info = ArrayInfo(name, tuple(dataset.shape), dtype)
+    if dataset.get_storage_size() != info.nbytes:
+        raise ScanError(f"{label}: {quoted(name)} claims {size(info.nbytes)} and holds {size(dataset.get_storage_size())}; it is damaged.")
+    return info
 
 
 def _content(file: h5py.File, info: ArrayInfo, label: str, budget: Budget) -> NDArray[Any]:
-    budget.take(info.nbytes, f"{label}: {info.name[:40]!r}")
+    budget.take(info.nbytes, f"{label}: {quoted(info.name)}")
     values: NDArray[Any] = np.empty(info.shape, info.dtype)
     try:
         if values.size:
             file[info.name].read_direct(values)
     except BROKEN as error:
-        raise ScanError(f"{label}: {info.name[:40]!r} is damaged; copy the file again.") from error
+        raise ScanError(f"{label}: {quoted(info.name)} is damaged; copy the file again.") from error
     return values

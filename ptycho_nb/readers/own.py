@@ -20,7 +20,8 @@ VERSION = 1
 META = "meta"  # the array that holds the JSON
 SCAN = "ptycho_nb-scan"
 PLAIN = ("pixel_size", "name", "notes", "metadata")  # attributes of a scan that are no arrays
-LONGEST = 16 * 2**20  # bytes of JSON
+LONGEST_TEXT = 1000  # characters of the name and of a note
+LONGEST = 4 * 2**20  # bytes of JSON
 
 
 def save_arrays(
@@ -80,6 +81,8 @@ def save_scan(path: StrPath, scan: Scan, *, inputs: Iterable[StrPath] = ()) -> N
     InputError
         The file cannot be written, or is one of ``inputs``.
     """
+    if max(len(text) for text in (scan.name, *scan.notes)) > LONGEST_TEXT:
+        raise InputError(f"{shown(path)} cannot be written: the scan's name or a note is longer than {LONGEST_TEXT} characters.")
     values = {name: scan.__dict__[name] for name in ATTRIBUTES}
     arrays = {name: value for name, value in values.items() if name not in PLAIN and value is not None}
     save_arrays(path, SCAN, arrays=arrays, plain={name: values[name] for name in PLAIN}, inputs=inputs)
@@ -95,13 +98,16 @@ def own_scan(source: Source, values: Mapping[str, Any]) -> Scan:
     """
     if values["format"] != SCAN:
         raise ScanError(f"{source.label} holds a {str(values['format'])[:40]}, not a scan; load it with the class that saved it.")
-    missing = [name for name in ("intensity", "positions", "probe") if name not in source.headers]
-    name, notes, metadata, size = (values.get(key) for key in ("name", "notes", "metadata", "pixel_size"))
-    listed = notes if isinstance(notes, list) and all(isinstance(n, str) for n in notes) else None
-    if missing or not isinstance(name, str) or listed is None or not isinstance(metadata, dict) or not isinstance(size, float | int | None):
-        raise ScanError(f"{source.label} lacks {missing[0] if missing else 'name, notes or metadata'}; save the scan again.")
-    arrays = {key: source.read(key) for key in ATTRIBUTES if key in source.headers and key not in PLAIN}
-    return Scan(**arrays, name=name, notes=tuple(listed), metadata=metadata, pixel_size=size)
+    plain = {key: values.get(key) for key in PLAIN}
+    texts = [plain["name"], *plain["notes"]] if isinstance(plain["notes"], list) else [None]
+    lacking = [key for key in ("intensity", "positions", "probe") if key not in source.headers]
+    lacking += [] if all(isinstance(text, str) and len(text) <= LONGEST_TEXT for text in texts) else ["name or notes"]
+    lacking += [] if isinstance(plain["metadata"], dict) else ["metadata"]
+    lacking += [] if isinstance(plain["pixel_size"], float | int | None) else ["pixel size"]
+    if lacking:
+        raise ScanError(f"{source.label} lacks {lacking[0]}, or it is of another kind; save the scan again.")
+    arrays: dict[str, Any] = {key: source.read(key) for key in ATTRIBUTES if key in source.headers and key not in PLAIN}
+    return Scan(**arrays, **plain | {"notes": tuple(texts[1:])})
 
 
 WRITERS: dict[str, Callable[[BinaryIO, Mapping[str, NDArray[Any]]], None]] = {".npz": write_npz, ".h5": write_hdf5, ".hdf5": write_hdf5}

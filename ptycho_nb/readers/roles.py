@@ -106,7 +106,7 @@ def _by_shape(headers: Mapping[str, ArrayInfo], count: int | None) -> dict[str, 
         shape, is_complex = info.squeezed, info.dtype.kind == "c"
         if not info.numeric:
             continue
-        if len(shape) in (2, 3) and not is_complex and (shape[-1] == 2 or shape[0] == 2 != len(shape)):
+        if len(shape) in (2, 3) and not is_complex and (shape[-1] == 2 or (shape[0] == 2 and len(shape) == 2)):
             roles[name] = "positions"
         elif len(shape) >= 3 and not is_complex:
             roles[name] = "patterns"

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
 
-SHARE = 0.5  # of the memory now free that one file may fill
+SHARE = 0.25  # of the memory now free that the arrays of one file may fill
+WORKING = 0.8  # of the memory now free that making a scan of them may take
 FALLBACK = 2 * 2**30  # bytes free, where the system does not tell
 NUMBERS = "biufc"
 
@@ -51,9 +52,9 @@ class Budget:
     left: int
 
     @classmethod
-    def of_memory(cls) -> Budget:
+    def of_memory(cls, share: float = SHARE) -> Budget:
         """A share of what is free now."""
-        return cls(int(SHARE * _free_memory()))
+        return cls(int(share * _free_memory()))
 
     def take(self, nbytes: int, what: str) -> None:
         """Set ``nbytes`` aside for ``what``.
@@ -88,9 +89,9 @@ class Source:
         if name not in self.kept:
             kind = self.headers[name].dtype
             if kind.hasobject:
-                raise ScanError(f"{self.label}: {name!r} holds Python objects (a pickle), which could run code; save it as plain numbers.")
+                raise ScanError(f"{self.label}: {quoted(name)} holds Python objects (a pickle), which could run code; save it as numbers.")
             if kind.kind not in NUMBERS + "SU":
-                raise ScanError(f"{self.label}: {name!r} has type {str(kind)[:40]}; only plain numbers and text are read.")
+                raise ScanError(f"{self.label}: {quoted(name)} has type {str(kind)[:40]}; only plain numbers and text are read.")
             self.kept[name] = self.fetch(name)
         return self.kept[name]
 
@@ -107,6 +108,12 @@ def mapping_source(arrays: Mapping[str, Any]) -> Source:
             raise ScanError(f"The mapping's {name[:40]!r} is no array of numbers; give numpy arrays.") from None
     headers = {name: ArrayInfo(name, array.shape, array.dtype) for name, array in ready.items()}
     return Source("The mapping", headers, ready.__getitem__)
+
+
+def quoted(name: str) -> str:
+    """A stranger's name in a sentence: printable, at most 40 characters, in quotes."""
+    plain = "".join(c if c.isprintable() else "?" for c in name)
+    return repr(plain if len(plain) <= 40 else plain[:39] + "…")
 
 
 def size(nbytes: int) -> str:

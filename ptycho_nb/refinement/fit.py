@@ -12,10 +12,12 @@ Adam: Kingma & Ba, ICLR 2015. Incoherent modes: Thibault & Menzel, Nature 494, 6
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -24,7 +26,7 @@ from torch.optim.adam import adam
 from ptycho_nb.errors import InputError
 from ptycho_nb.losses import EPSILON
 from ptycho_nb.physics import whole_and_rest
-from ptycho_nb.refinement.shifts import Shifts
+from ptycho_nb.refinement.shifts import TERMS, Shifts
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,13 @@ class Fit:
 
     def recut(self) -> None:
         """Round the positions anew: whole-pixel patches as views of object and gradient, the rest for the probe."""
-        corners, rest = whole_and_rest(self.positions, self.N)
-        self._whole = self.positions - rest
-        self._shifts = Shifts(self.probe, rest)
+        _, rest = whole_and_rest(self.positions, self.N)
+        self._cut(self.positions - rest, Shifts(self.probe, rest))
+
+    def _cut(self, whole: Tensor, shifts: Shifts) -> None:
+        """Patches round whole-pixel positions, the probe shifted by a series made for the rest."""
+        self._whole, self._shifts = whole, shifts
+        corners = whole.round().long() - self.N // 2
         self._windows = [_window(self.object, corner, self.N) for corner in corners.tolist()]
         gradient = self.movers["object"].gradient
         self._gradient_windows = [_window(gradient, corner, self.N) for corner in corners.tolist()]
@@ -121,6 +127,7 @@ class Fit:
         stored = {"object": self.object, "probe": self.probe, "positions": self.positions, "probe_peak": torch.tensor(self.probe_peak)}
         for name, mover in self.movers.items():
             stored |= {f"{name}_mean": mover.mean, f"{name}_square": mover.square, f"{name}_steps": mover.steps}
+        stored |= {"whole": self._whole, "terms": torch.tensor(self._shifts.terms), "still": torch.tensor(self._still)}
         return {name: values.cpu().numpy().copy() for name, values in stored.items()}
 
     def load_state(self, stored: Mapping[str, NDArray[Any]]) -> None:
@@ -132,8 +139,9 @@ class Fit:
             It is of a fit of other sizes.
         """
         own = self.state()
-        wrong = [name for name, values in own.items() if name not in stored or stored[name].shape != values.shape]
-        if wrong:
+        wrong = [name for name, values in own.items() if name not in stored or (stored[name].shape != values.shape and name != "terms")]
+        if wrong or not self._can_cut(stored["whole"], stored["terms"]):
+            wrong = wrong or ["its cut"]
             raise InputError(f"The fit to go on with differs in {', '.join(wrong[:3])}; use its own scan, modes and position settings.")
         for target, name in ((self.object, "object"), (self.probe, "probe"), (self.positions, "positions")):
             target.copy_(torch.from_numpy(stored[name]))
@@ -142,13 +150,24 @@ class Fit:
             mover.square.copy_(torch.from_numpy(stored[f"{name}_square"]))
             mover.steps.copy_(torch.from_numpy(stored[f"{name}_steps"]))
         self.probe_peak = float(stored["probe_peak"])
-        self.recut()
+        whole = torch.from_numpy(stored["whole"]).to(self.positions)
+        terms = [(int(row), int(column)) for row, column in stored["terms"]]
+        self._cut(whole, Shifts(self.probe, self.positions - whole, terms))
+        self._still = bool(stored["still"])
+
+    def _can_cut(self, whole: NDArray[Any], terms: NDArray[Any]) -> bool:
+        """Whether stored patches lie on the object and stored terms are of the series."""
+        inside = (whole >= self.N // 2) & (whole <= np.subtract(self.object.shape, self.N // 2))
+        pairs = terms.ndim == 2 and terms.shape[1] == 2 and len(terms) > 0
+        return pairs and bool(inside.all()) and bool(((terms >= 0) & (terms < TERMS)).all())
 
     def step(self, chosen: list[int], rates: Rates) -> float:
-        """Move by one step on patterns ``chosen``; their mean misfit before it [a pixel]."""
+        """Move by one step on patterns ``chosen``; their mean misfit before it [a pixel]. Nothing moves where that is not finite."""
         patches, probes, waves = self.exit_waves(chosen)
         far = torch.fft.fft2(waves)
         misfit, ratio = self._misfit(far, self.measured[chosen])
+        if not math.isfinite(misfit):
+            return misfit
         back = torch.fft.ifft2(torch.mul(far, ratio.unsqueeze(1), out=far), norm="forward")  # unscaled: the adjoint of fft2
         self._object_gradient(chosen, back, probes)
         if rates.probe or rates.positions:
@@ -209,7 +228,7 @@ class Fit:
 class Adam:
     """Adam on one array in place, without the bookkeeping of an optimiser class: a sixth of a step here."""
 
-    BETAS = (0.85, 0.95)
+    BETAS = (0.85, 0.97)
 
     def __init__(self, values: Tensor) -> None:
         self.values, self.gradient = values, torch.zeros_like(values)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -65,6 +63,8 @@ def refine(
         history.previewer = run.preview
         history.begin()
         run.go()
+        last = run.preview()
+        history.previewer = lambda: last  # the arrays of the fit itself need not outlive it
         return run.result()
 
 
@@ -72,25 +72,33 @@ class _Run:
     """One fit under way."""
 
     def __init__(
-        self, scan: Scan, start: Reconstruction | None, config: RefinementConfig, history: History, device: torch.device, earlier: Reconstruction | None
+        self,
+        scan: Scan,
+        start: Reconstruction | None,
+        config: RefinementConfig,
+        history: History,
+        device: torch.device,
+        earlier: Reconstruction | None,
     ) -> None:
         self.scan, self.config, self.history = scan, config, history
         begin = earlier or start
         if begin is not None:
             _belongs(begin, scan)
-        self.space: Room = room(scan, config)
+        self.measured = _measured(scan, start, earlier)
+        self.space: Room = room(scan, config, self.measured)
         probe = scan.probe if begin is None else begin.probe
-        positions = self.positions = scan.positions if begin is None else begin.positions
+        self.positions = scan.positions if begin is None else begin.positions
         self.method = "Iterative" if begin is None or begin.method == "Iterative" else "Network, then iterative"
         self.loss = noise_model(scan, config)
         self.judged = held_out(scan, config.holdout, config.seed)
         self.fitted = np.setdiff1d(np.arange(scan.M), self.judged)
+        self.photons = float(np.sum(np.abs(probe) ** 2))
         self.fit = Fit(
             torch.from_numpy(scan.intensity).to(device),
             torch.from_numpy(scan.mask).to(device),
             torch.from_numpy(start_object(self.space, begin, config)).to(device),
             torch.from_numpy(start_probe(probe, config.probe_modes)).to(device),
-            torch.from_numpy(positions - self.space.origin),
+            torch.from_numpy(self.measured - self.space.origin),
             loss=self.loss,
             farthest=config.max_shift,
         )
@@ -98,13 +106,13 @@ class _Run:
         self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)
         if earlier is not None:
             self._take_up(earlier)
-        self.total = self.first_step + config.epochs * self.per_epoch
+        self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
+        self.total = (self.first_step // self.per_epoch + config.epochs) * self.per_epoch  # an epoch cut short is one of them
 
     def _take_up(self, earlier: Reconstruction) -> None:
-        if not earlier.optimiser:
-            raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
         self.fit.load_state(earlier.optimiser)
         self.first_step = self.step = int(earlier.optimiser["step"])
+        self.photons = float(earlier.optimiser["photons"])
         if earlier.history is not None:
             self.history.take_up(earlier.history)
 
@@ -127,7 +135,7 @@ class _Run:
         if not history.keep_going():
             history.state = State.STOPPED
             return False
-        progress = max((self.step + 0.5) / self.total, history.elapsed / limit if limit else 0.0)
+        progress = max((self.step + 0.5) / self.total, (history.elapsed - self.before) / limit if limit else 0.0)
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
@@ -153,17 +161,21 @@ class _Run:
         return Preview(self._object(), self.scan.canvas.origin, self._probe())
 
     def _object(self) -> NDArray[np.complex64]:
-        return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop])
+        return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop] / self._gain())
 
     def _probe(self) -> NDArray[np.complex64]:
-        return by_power((self.fit.probe * self.fit.N).cpu().numpy())
+        return by_power((self.fit.probe * self.fit.N).cpu().numpy() * self._gain())
+
+    def _gain(self) -> np.float32:
+        """What gives the probe back the photons it began with: the data fix only its product with the object."""
+        return np.float32(np.sqrt(self.photons / float(self.fit.probe.abs().square().sum())) / self.fit.N)
 
     def result(self) -> Reconstruction:
         """What the run has reached."""
         moved = self.fit.positions.cpu().numpy().astype(np.float64) + self.space.origin
         return Reconstruction(
             object=self._object(),
-            coverage=np.ascontiguousarray(self.fit.coverage().cpu().numpy()[self.space.crop]),
+            coverage=np.ascontiguousarray(self.fit.coverage().cpu().numpy()[self.space.crop] * self._gain() ** 2),
             probe=self._probe(),
             positions=moved if self.config.refine_positions else self.positions,
             origin=self.scan.canvas.origin,
@@ -174,7 +186,7 @@ class _Run:
             seconds=self.history.elapsed,
             settings={"refinement": self.config.model_dump(mode="json")},
             name=self.scan.name,
-            optimiser={**self.fit.state(), "step": np.array(self.step)},
+            optimiser={**self.fit.state(), "step": np.array(self.step), "photons": np.array(self.photons), "measured": self.measured},
         )
 
 
@@ -184,3 +196,14 @@ def _belongs(begin: Reconstruction, scan: Scan) -> None:
             f"The start is of {len(begin.positions)} patterns of width {begin.probe.shape[-1]}, the scan has {scan.M} of {scan.N}; "
             "give a reconstruction of this scan."
         )
+
+
+def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction | None) -> NDArray[np.float64]:
+    """Positions (M, 2) from which corrections are counted: a fit that goes on keeps those it began with."""
+    if earlier is None:
+        return scan.positions if start is None else start.positions
+    stored = earlier.optimiser
+    shapes = {"step": (), "photons": (), "measured": scan.positions.shape}
+    if any(name not in stored or stored[name].shape != shape for name, shape in shapes.items()):
+        raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
+    return stored["measured"]

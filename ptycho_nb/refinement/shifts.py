@@ -23,7 +23,7 @@ from numpy.polynomial import chebyshev
 from scipy.special import jv
 from torch import Tensor
 
-TERMS = 8  # along each axis; the next one would be below 1e-8
+TERMS = 8  # along each axis; the next one would be below 1e-5 of the amplitude at Nyquist, less elsewhere
 DROPPED = 1e-5  # of the probe's energy, at most, left out by the terms not used
 
 
@@ -36,13 +36,15 @@ class Shifts:
         Decides which terms are needed.
     offsets : real Tensor, shape (M, 2)
         Fractions of a pixel (row, col), in [-1/2, 1/2].
+    terms : list of (row term, column term), optional
+        To be used; those that the probe needs if none are named.
     """
 
-    def __init__(self, probe: Tensor, offsets: Tensor) -> None:
+    def __init__(self, probe: Tensor, offsets: Tensor, terms: list[tuple[int, int]] | None = None) -> None:
         self.N = probe.shape[-1]
         filters = _filters(self.N)  # (TERMS, N)
-        pairs = _needed(probe, filters)
-        self.rows, self.columns = [p[0] for p in pairs], [p[1] for p in pairs]
+        self.terms = terms or _needed(probe, filters)
+        self.rows, self.columns = [t[0] for t in self.terms], [t[1] for t in self.terms]
         outer = filters[self.rows][:, :, None] * filters[self.columns][:, None, :]
         self.filters = torch.as_tensor(outer, device=probe.device).to(probe.dtype)  # (R, N, N)
         self.coefficients = self.weigh(offsets.to(probe.device, probe.real.dtype))

@@ -26,12 +26,12 @@ class Room:
     crop: tuple[slice, slice]  # the scan's canvas in it
 
 
-def room(scan: Scan, config: RefinementConfig) -> Room:
-    """Where every patch fits, corrected positions included."""
+def room(scan: Scan, config: RefinementConfig, positions: NDArray[np.float64]) -> Room:
+    """Where every patch fits that begins at ``positions`` (M, 2), corrected ones included."""
     rim = scan.N // 2 + MARGIN + (math.ceil(config.max_shift) if config.refine_positions else 0)
     origin, shape = scan.canvas
-    low = np.minimum(np.floor(scan.positions.min(0)) - rim, origin).astype(int)
-    high = np.maximum(np.ceil(scan.positions.max(0)) + rim, np.add(origin, shape)).astype(int)
+    low = np.minimum(np.floor(positions.min(0)) - rim, origin).astype(int)
+    high = np.maximum(np.ceil(positions.max(0)) + rim, np.add(origin, shape)).astype(int)
     first = np.subtract(origin, low)
     crop = tuple(slice(int(f), int(f) + n) for f, n in zip(first, shape, strict=True))
     return Room((int(low[0]), int(low[1])), (int(high[0] - low[0]), int(high[1] - low[1])), (crop[0], crop[1]))

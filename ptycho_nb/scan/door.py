@@ -85,11 +85,12 @@ def check_probe(array: ArrayLike, N: int, what: str) -> NDArray[np.complex64]:
     values = values[None] if values.ndim == 2 else values
     if values.ndim != 3 or values.shape[1:] != (N, N) or not len(values):
         raise ScanError(f"The {what} has shape {np.shape(array)}; it must be ({N}, {N}) or (modes, {N}, {N}) like the patterns.")
+    values = np.ascontiguousarray(values, dtype=np.complex64)
     if not np.isfinite(values).all():
         raise ScanError(f"The {what} holds NaN or infinite values; every pixel must be finite.")
     if not values.any():
         raise ScanError(f"The {what} is zero everywhere; leave it out to have one estimated from the patterns.")
-    return np.ascontiguousarray(values, dtype=np.complex64)
+    return values
 
 
 def check_mask(array: ArrayLike | None, N: int) -> NDArray[np.bool_]:
@@ -103,13 +104,15 @@ def check_mask(array: ArrayLike | None, N: int) -> NDArray[np.bool_]:
 
 def check_truth(array: ArrayLike, positions: NDArray[np.float64]) -> NDArray[np.complex64]:
     values = np.asarray(array)
-    if values.ndim != 2 or values.dtype.kind not in "biufc" or not np.isfinite(values).all():
+    plain = values.ndim == 2 and values.dtype.kind in "biufc"
+    values = np.ascontiguousarray(values, dtype=np.complex64) if plain else values
+    if not plain or not np.isfinite(values).all():
         raise ScanError(f"The known object is {values.dtype} of shape {values.shape}; it must be (rows, columns) of finite numbers.")
     outside: NDArray[np.bool_] = np.any((positions < 0) | (positions > np.array(values.shape) - 1), axis=1)
     if outside.any():
         where = located(outside)
         raise ScanError(f"Positions lie outside the known object of shape {values.shape} ({where}); are rows and columns swapped?")
-    return np.ascontiguousarray(values, dtype=np.complex64)
+    return values
 
 
 def check_size(value: float | None) -> None:

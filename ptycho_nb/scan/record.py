@@ -64,13 +64,17 @@ class Scan:
     truth: NDArray[np.complex64] | None = None
     true_probe: NDArray[np.complex64] | None = None
     true_positions: NDArray[np.float64] | None = None
-    mask: NDArray[np.bool_] | None = None  # None at the door becomes all True
+    mask: NDArray[np.bool_] = None  # type: ignore[assignment]  # left out at the door, it becomes all True
     pixel_size: float | None = None
     name: str = "scan"
     notes: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and told as such
+            self._check()
+
+    def _check(self) -> None:
         intensity = check_patterns(self.intensity)
         N = intensity.shape[-1]
         positions, mask = check_positions(self.positions, len(intensity)), check_mask(self.mask, N)
@@ -101,8 +105,7 @@ class Scan:
     @property
     def photons(self) -> float:
         """Mean photons in a pattern, masked pixels left out."""
-        assert self.mask is not None
-        return float(self.intensity[:, self.mask].sum(dtype=np.float64) / self.M)
+        return float(np.einsum("mrc,rc->m", self.intensity, self.mask).mean(dtype=np.float64))  # no copy of the patterns
 
     @property
     def canvas(self) -> Canvas:
@@ -177,7 +180,6 @@ class Scan:
         Object pixel λz/(N p): Thibault et al., Ultramicroscopy 109, 338 (2009), sec. 2.
         """
         window = Detector.of((self.N, self.N), center, crop, bin)
-        assert self.mask is not None
         intensity, believed = window.patterns(self.intensity, self.mask & check_mask(mask, self.N))
         return self.replace(
             intensity=intensity,

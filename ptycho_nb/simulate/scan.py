@@ -37,9 +37,7 @@ def simulate_scan(config: SimulationConfig | None = None) -> Scan:
         patterns do not fit the memory.
     """
     config = config or SimulationConfig()
-    object_rng, path_rng, error_rng, noise_rng = (
-        np.random.default_rng(stream) for stream in np.random.SeedSequence(config.seed).spawn(4)
-    )
+    object_rng, path_rng, error_rng, noise_rng = (np.random.default_rng(stream) for stream in np.random.SeedSequence(config.seed).spawn(4))
     mask = _mask(config)
     true_probe, probe = simulate_probe(config)
     true_positions = _positions(config, path_rng)

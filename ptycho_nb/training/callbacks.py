@@ -67,7 +67,7 @@ class Limits(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Tensor | Mapping[str, Any] | None, batch: Any, batch_idx: int
     ) -> None:
         if time.monotonic() >= self.end:
-            self.history.message = "The time limit was reached."
+            self.history.cut_short("The time limit was reached.")
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -75,6 +75,7 @@ def train(
         module, standing = _taken_up(earlier, scan, training, model, data, inference)
         history.take_up(earlier.history)
     batches = _loaders(scan, module, device)
+    module.monitor = "train_loss" if batches.val is None else "val_loss"
     history.previewer = lambda: _preview(module, scan)
     with borrowed_kernel(history.control):
         standing = _run(module, batches, history, standing, list(callbacks))
@@ -104,7 +105,8 @@ def _taken_up(
             raise ConfigError(f"A resumed training keeps its {type(own).__name__}; leave it out, or train anew with the new one.")
     if (scan.N, len(scan.probe)) != (old.facts.N, old.facts.modes):
         raise InputError(
-            f"The training to resume is for patterns of {old.facts.N} px and {old.facts.modes} probe modes, not {scan.N} and {len(scan.probe)}."
+            f"The training to resume takes patterns of {old.facts.N} px and {old.facts.modes} probe modes, "
+            f"not {scan.N} and {len(scan.probe)}; give the scan it was made on."
         )
     standing = replace(earlier.standing, optimiser=copied(earlier.standing.optimiser))
     left = standing.planned - standing.epoch

@@ -1,14 +1,12 @@
-"""What a run has done so far, and the switch that stops or pauses it."""
+"""What a run has done so far."""
 
 from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import lightning as L
@@ -18,66 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.errors import unknown
+from ptycho_nb.history.control import Control, State
 
 log = logging.getLogger(__name__)
 
 LOSS = "train_loss"
-
-
-class State(StrEnum):
-    """Where a run stands, in a word."""
-
-    IDLE = "idle"
-    LOADING = "loading"
-    RUNNING = "running"
-    PAUSING = "pausing"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    DONE = "done"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-
-
-class Control:
-    """Asks a run, from any thread, to stop or to pause; it obeys within one step."""
-
-    def __init__(self) -> None:
-        self._turned = threading.Condition()
-        self._stop = self._pause = False
-
-    def stop(self) -> None:
-        """End the run after this step and keep what there is; wakes a paused run."""
-        self._turn(stop=True)
-
-    def pause(self) -> None:
-        """Hold the run after this step."""
-        self._turn(pause=True)
-
-    def resume(self) -> None:
-        """Let a paused run go on."""
-        self._turn(pause=False)
-
-    def _turn(self, *, stop: bool = False, pause: bool = False) -> None:
-        with self._turned:
-            self._stop = self._stop or stop
-            self._pause = pause and not self._stop
-            self._turned.notify_all()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the run has been asked to stop."""
-        return self._stop
-
-    @property
-    def paused(self) -> bool:
-        """Whether the run has been asked to pause."""
-        return self._pause
-
-    def wait_while_paused(self) -> None:
-        """Block until resumed or stopped."""
-        with self._turned:
-            self._turned.wait_for(lambda: not self._pause)
 
 
 @dataclass(frozen=True)
@@ -130,7 +73,7 @@ class History(L.Callback):
         self.more_to_come = False
         self._steps: dict[str, list[tuple[int, float]]] = {LOSS: []}
         self._state = State.IDLE
-        self._held = False
+        self._held = self._cut = False
         self._clock = time.monotonic()
         self._loss = 0.0
 
@@ -182,12 +125,6 @@ class History(L.Callback):
         self.started = self.started or time.time()
         self.state, self.message = State.RUNNING, ""
 
-    def take_up(self, earlier: History) -> None:
-        """Go on from what an earlier run recorded."""
-        self.metrics = {name: list(values) for name, values in earlier.metrics.items()}
-        self._steps = {name: list(pairs) for name, pairs in earlier._steps.items()}
-        self.seconds, self.started = list(earlier.seconds), earlier.started
-
     @property
     def elapsed(self) -> float:
         """Running time so far [s]."""
@@ -223,12 +160,18 @@ class History(L.Callback):
         """End the run as diverged: ``what`` went wrong, at which step and learning rate."""
         step = len(self.steps) + 1
         self.state = State.DIVERGED
-        self.message = f"{what} at step {step} with learning rate {learning_rate:.3g}; the state before it is kept: lower the learning rate."
+        self.message = (
+            f"{what} at step {step} with learning rate {learning_rate:.3g}; the state before it is kept: lower the learning rate."
+        )
 
     def take_up(self, earlier: History) -> None:
         """Go on from what an earlier run recorded."""
         copy = History.from_dict(earlier.to_dict())
         self.metrics, self._steps, self.seconds, self.started = copy.metrics, copy._steps, copy.seconds, copy.started
+
+    def cut_short(self, why: str) -> None:
+        """Count the end that comes as a stop, and say why."""
+        self._cut, self.message = True, why
 
     def to_dict(self) -> dict[str, Any]:
         """Everything recorded, as plain JSON."""
@@ -265,6 +208,8 @@ class History(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.begin()
+        if self.control.stopping:
+            trainer.should_stop = True
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
         self._loss = float(loss.detach())
@@ -301,6 +246,7 @@ class History(L.Callback):
     ) -> None:
         """A stop does not wait for the rest of the validation: the Trainer ends the loop on StopIteration."""
         if not self.keep_going() or self._state is State.DIVERGED:
+            trainer.should_stop = True
             raise StopIteration
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -311,7 +257,7 @@ class History(L.Callback):
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._state is State.RUNNING and (trainer.should_stop or not self.more_to_come):
-            early = trainer.should_stop and (self.control.stopping or not trainer.is_last_batch)
+            early = trainer.should_stop and (self._cut or self.control.stopping or not trainer.is_last_batch)
             self.state = State.STOPPED if early else State.DONE
         self._tell()
 

@@ -1,0 +1,8 @@
+"""What a run has done so far, and the switch that stops or pauses it."""
+
+from __future__ import annotations
+
+from ptycho_nb.history.control import Control, State
+from ptycho_nb.history.record import History, Listener, Preview
+
+__all__ = ["Control", "History", "Listener", "Preview", "State"]

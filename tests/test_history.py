@@ -1,0 +1,203 @@
+"""The record of a run, and the switch that stops and pauses it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import lightning as L
+import pytest
+import torch
+from torch import nn
+
+from ptycho_nb.history import Control, History, Preview, State
+
+
+class Line(L.LightningModule):
+    """Somebody's own module: fits y = 2 x."""
+
+    def __init__(self, learning_rate: float = 0.1) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        self.learning_rate = learning_rate
+
+    def training_step(self, batch: torch.Tensor, _: int) -> torch.Tensor:
+        loss = (self.layer(batch) - 2 * batch).square().mean()
+        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: torch.Tensor, _: int) -> None:
+        self.log("val_loss", (self.layer(batch) - 2 * batch).square().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), self.learning_rate)
+
+
+@pytest.fixture
+def data() -> torch.utils.data.DataLoader:
+    return torch.utils.data.DataLoader(torch.linspace(-1, 1, 12).unsqueeze(1), batch_size=4)
+
+
+def fit(history: History, module: L.LightningModule, data: torch.utils.data.DataLoader, epochs: int = 3) -> L.Trainer:
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "accelerator": "cpu",
+    }
+    trainer = L.Trainer(max_epochs=epochs, callbacks=[history], **quiet)
+    trainer.fit(module, data, data)
+    return trainer
+
+
+def test_a_trainer_of_ones_own_fills_the_history(data):
+    history = History()
+    fit(history, Line(), data)
+    assert history.state is State.DONE
+    assert len(history["train_loss"]) == len(history["val_loss"]) == len(history.seconds) == 3
+    assert [step for step, _ in history.steps] == list(range(1, 10))
+    assert history["train_loss"][0] == pytest.approx(sum(v for _, v in history.steps[:3]) / 3, rel=1e-6)
+    assert history.seconds == sorted(history.seconds)
+
+
+def test_a_metric_that_does_not_exist_names_the_nearest():
+    with pytest.raises(KeyError, match="did you mean 'train_loss'"):
+        History()["train_los"]
+
+
+def test_before_the_first_epoch_the_training_loss_is_an_empty_list():
+    assert History()["train_loss"] == []
+
+
+def test_a_stop_ends_within_one_step_and_leaves_the_broken_epoch_out(data):
+    control = Control()
+    history = History(lambda h: control.stop() if len(h.steps) == 4 else None, control)
+    fit(history, Line(), data)
+    assert len(history.steps) == 4
+    assert len(history["train_loss"]) == 1
+    assert history.state is State.STOPPED
+
+
+def test_a_stop_before_the_start_takes_no_step(data):
+    control = Control()
+    control.stop()
+    history = History(control=control)
+    fit(history, Line(), data)
+    assert (history.state, len(history.steps)) == (State.STOPPED, 0)
+
+
+def test_a_stop_does_not_wait_for_the_validation(data):
+    judged = []
+
+    class Judge(L.Callback):
+        def on_validation_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+            if not trainer.sanity_checking:
+                judged.append(1)
+                control.stop()
+
+    control = Control()
+    history = History(control=control)
+    trainer = L.Trainer(
+        max_epochs=3,
+        callbacks=[Judge(), history],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Line(), data, data)
+    assert len(judged) == 1
+    assert history.state is State.STOPPED
+
+
+def test_a_paused_run_waits_and_goes_on(data):
+    control, seen = Control(), []
+    history = History(lambda h: seen.append(h.state), control)
+    history.listener = lambda h: (seen.append(h.state), control.pause() if len(h.steps) == 2 and State.PAUSED not in seen else None)
+    thread = threading.Thread(target=fit, args=(history, Line(), data))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while history.state is not State.PAUSED and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (history.state, len(history.steps)) == (State.PAUSED, 2)
+    control.resume()
+    thread.join(10)
+    assert history.state is State.DONE
+    assert State.PAUSED in seen
+
+
+def test_a_stop_wakes_a_paused_run():
+    control = Control()
+    control.pause()
+    waiting = threading.Thread(target=control.wait_while_paused)
+    waiting.start()
+    control.stop()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    control.pause()
+    assert not control.paused  # what stops cannot be paused
+
+
+def test_a_failing_listener_is_left_out_and_the_run_goes_on(data, caplog):
+    calls = []
+
+    def broken(history: History) -> None:
+        calls.append(history)
+        raise RuntimeError("no screen")
+
+    history = History(broken)
+    fit(history, Line(), data)
+    assert (len(calls), history.state) == (1, State.DONE)
+    assert caplog.text.count("listener failed") == 1
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_the_weights_before(data):
+    class Bad(Line):
+        def training_step(self, batch: torch.Tensor, i: int) -> torch.Tensor:
+            loss = super().training_step(batch, i)
+            if self.global_step == 4:
+                self.before = self.layer.weight.detach().clone()
+                return loss * float("nan")
+            return loss
+
+    module, history = Bad(), History()
+    fit(history, module, data)
+    assert history.state is State.DIVERGED
+    assert len(history.steps) == 5
+    assert torch.equal(module.layer.weight, module.before)
+    assert "step 5" in history.message
+    assert "0.1" in history.message
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_with_finite_weights(data):
+    class Steep(Line):
+        def training_step(self, batch: torch.Tensor, i: int) -> torch.Tensor:
+            return super().training_step(batch, i) + (self.layer.bias - self.layer.bias.detach()).abs().sqrt().sum()
+
+    module, history = Steep(), History()
+    fit(history, module, data)
+    assert history.state is State.DIVERGED
+    assert len(history.steps) == 1
+    assert all(bool(p.isfinite().all()) for p in module.parameters())
+
+
+def test_a_preview_is_made_when_asked_for():
+    history = History()
+    assert history.preview() is None
+    asked = []
+    picture = Preview(torch.zeros(2, 3, dtype=torch.complex64).numpy(), (0, 0), torch.zeros(1, 2, 2, dtype=torch.complex64).numpy())
+    history.previewer = lambda: asked.append(1) or picture
+    assert not asked
+    assert history.preview() is picture
+
+
+def test_a_history_survives_json():
+    history = History()
+    history.begin()
+    history.record_step("train_loss", 1.5)
+    history.record_epoch(train_loss=1.5, val_loss=float("2"))
+    history.state = State.DONE
+    again = History.from_dict(json.loads(json.dumps(history.to_dict())))
+    assert again.to_dict() == history.to_dict()

@@ -9,6 +9,7 @@ peaks of graphene, 2.13 Å, must stand clear of their ring in the power spectrum
 from __future__ import annotations
 
 import argparse
+from typing import NamedTuple
 
 import numpy as np
 from measure import machine, one_thread, table
@@ -16,27 +17,35 @@ from measure import machine, one_thread, table
 from ptycho_nb import RefinementConfig, load_scan, refine
 
 PIXEL, SPACING = 0.625, 2.13  # Å
-WIDTH = 0.02  # half-width of the ring over its radius
+WIDTH = 0.02  # half-width of the ring over its radius; the scan's own raster of 8 px peaks 5 % away
 SIX = np.pi / 3 * np.arange(6)
 
 
-def ring(phase: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Angle [rad] and power of the Fourier pixels on the first-order ring of a phase image [rad]."""
+class Ring(NamedTuple):
+    """Fourier pixels on the first-order ring: direction [rad], spacing [Å], power."""
+
+    angle: np.ndarray
+    spacing: np.ndarray
+    power: np.ndarray
+
+
+def first_order(phase: np.ndarray) -> Ring:
+    """The ring of a phase image [rad]."""
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in phase.shape))
     padded = [4 * n for n in phase.shape]
     power = np.abs(np.fft.fft2((phase - np.average(phase, weights=window)) * window, s=padded)) ** 2
     down, across = np.fft.fftfreq(padded[0])[:, None], np.fft.fftfreq(padded[1])
-    radius = np.hypot(down, across) * SPACING / PIXEL
-    on = np.abs(radius - 1) < WIDTH
-    return np.broadcast_to(np.arctan2(down, across), radius.shape)[on], power[on]
+    spacing = PIXEL / np.maximum(np.hypot(down, across), 1e-9)
+    on = np.abs(SPACING / spacing - 1) < WIDTH
+    return Ring(np.broadcast_to(np.arctan2(down, across), on.shape)[on], spacing[on], power[on])
 
 
-def six_fold(angle: np.ndarray, power: np.ndarray, reach: float = np.deg2rad(4)) -> np.ndarray:
+def six_fold(ring: Ring, reach: float = np.deg2rad(4)) -> np.ndarray:
     """The greatest power within 4° of each of six directions 60° apart, turned to where they are strongest together."""
     best = np.zeros(6)
     for turn in np.arange(0, np.pi / 3, np.deg2rad(1)):
-        apart = np.abs(np.angle(np.exp(1j * (angle[:, None] - turn - SIX))))
-        peaks = np.where(apart < reach, power[:, None], 0).max(0)
+        apart = np.abs(np.angle(np.exp(1j * (ring.angle[:, None] - turn - SIX))))
+        peaks = np.where(apart < reach, ring.power[:, None], 0).max(0)
         best = max(best, peaks, key=lambda p: float(np.log(p + 1e-30).sum()))
     return best
 
@@ -55,10 +64,12 @@ def main() -> None:
     epochs = 4 if arguments.quick else arguments.epochs
     found = refine(scan, config=RefinementConfig(epochs=epochs, refine_probe=arguments.free_probe))
     phase = np.angle(found.object[found.scanned] * np.exp(-1j * np.angle(found.object[found.scanned].sum())))
-    angle, power = ring(phase)
-    peaks = six_fold(angle, power) / np.median(power)
-    rows = [[epochs, f"{found.r_factor(scan):.4f}", f"{power.max() / np.median(power):.0f}", ", ".join(f"{p:.0f}" for p in peaks)]]
-    print("\n" + table(["epochs", "R", "greatest peak over the ring's median", "six peaks 60° apart over the ring's median"], rows))
+    ring = first_order(phase)
+    median = np.median(ring.power)
+    greatest = f"{ring.power.max() / median:,.0f} at {ring.spacing[ring.power.argmax()]:.2f} Å"
+    six = ", ".join(f"{peak / median:,.0f}" for peak in six_fold(ring))
+    head = ["epochs", "R", "greatest peak over the ring's median", "six peaks 60° apart over the ring's median"]
+    print("\n" + table(head, [[epochs, f"{found.r_factor(scan):.4f}", greatest, six]]))
 
 
 if __name__ == "__main__":

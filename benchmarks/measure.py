@@ -15,10 +15,11 @@ import lightning
 import numpy as np
 import torch
 
-from ptycho_nb import DataConfig, ModelConfig, Reconstruction, Scan, Training, TrainingConfig, train
+from ptycho_nb import Control, DataConfig, History, ModelConfig, Reconstruction, Scan, Training, TrainingConfig, train
 from ptycho_nb.metrics import Region, Scores, align, compare_objects, frc, half_bit
 
 Value = TypeVar("Value")
+PACE = 24  # steps that tell how long a step takes
 
 
 def one_thread() -> None:
@@ -60,9 +61,17 @@ def medians(calls: Sequence[Callable[[], float]], times: int) -> list[float]:
 
 def train_for(scan: Scan, seconds: float, training: TrainingConfig, model: ModelConfig, data: DataConfig) -> Training:
     """A training whose epochs are chosen so that the whole of it takes about so long, and never longer."""
-    trial = train(scan, training.replace(epochs=2), model, data)
-    epoch = trial.history.seconds[-1] - trial.history.seconds[0]
-    epochs = max(1, int(0.92 * (seconds - trial.history.seconds[0]) / epoch))
+    control, times = Control(), [time.perf_counter()]
+
+    def pace(history: History) -> None:
+        times.append(time.perf_counter())
+        if len(history.steps) >= PACE or times[-1] - times[0] > 0.3 * seconds:
+            control.stop()
+
+    trial = train(scan, training.replace(epochs=PACE), model, data, listener=pace, control=control)
+    steps = np.diff(times[1:]) if len(times) > 2 else np.diff(times)
+    epoch = 1.05 * float(np.median(steps)) * len(trial.train_loader)  # validation, about a twentieth
+    epochs = max(1, int((0.95 * seconds - (times[1] - times[0])) / epoch))
     return train(scan, training.replace(epochs=epochs, time_limit=seconds), model, data)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from measure import half_period, halves, machine, one_thread, table, timed, triple
 
-from ptycho_nb import RefinementConfig, Reconstruction, Scan, SimulationConfig, State, load_scan, refine, simulate_scan
+from ptycho_nb import Reconstruction, RefinementConfig, Scan, SimulationConfig, State, load_scan, refine, simulate_scan
 
 DRIVER = Path(__file__).with_name("run_ptychi.py")
 SCORES = ["R", "amplitude SSIM", "phase SSIM", "phase MAE [rad]", "half-data half-period [px]"]

@@ -30,7 +30,7 @@ PICTURES = {"T": ("camera", "coins"), "H": ("astronaut", "gravel")}
 def pictures_scan(name: str, *, photons: float = 1e6, places: int = PLACES, seed: int = 0) -> Scan:
     """The scan called T or H; fewer ``places`` a side make a smaller one in the middle."""
     rng = np.random.default_rng(seed)
-    amplitude, phase = (_picture(picture) for picture in PICTURES[name])
+    amplitude, phase = (picture(each) for each in PICTURES[name])
     truth = ((0.5 + 0.5 * amplitude) * np.exp(1j * (2 * phase - 1))).astype(np.complex64)
     first = (SIDE - STEP * (places - 1)) // 2
     grid = first + STEP * np.stack(np.meshgrid(np.arange(places), np.arange(places), indexing="ij"), -1).reshape(-1, 2)
@@ -42,7 +42,8 @@ def pictures_scan(name: str, *, photons: float = 1e6, places: int = PLACES, seed
     return Scan(counts, positions, probe, truth=truth, true_probe=probe, true_positions=positions, name=name)
 
 
-def _picture(name: str) -> np.ndarray:
+def picture(name: str) -> np.ndarray:
+    """A picture of scikit-image as (360, 360), 0 to 1."""
     image = {"camera": data.camera, "coins": data.coins, "astronaut": data.astronaut, "gravel": data.gravel}[name]()
     gray = color.rgb2gray(image) if image.ndim == 3 else image / 255
     resized = transform.resize(gray, (SIDE, SIDE), anti_aliasing=True)

@@ -197,20 +197,20 @@ def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 32, seed: int =
 def _check(used: int, M: int, config: DataConfig) -> None:
     if config.gridsize != 2 and config.grouping == "quadrants":
         raise ConfigError(
-            f"DataConfig.grouping is 'quadrants' with gridsize {config.gridsize}; quadrants need gridsize 2: choose 'nearest'."
+            f"DataConfig.grouping is 'quadrants' with gridsize {config.gridsize}; quadrants need gridsize 2: set it, or choose 'nearest'."
         )
     if config.n_subsample is not None and config.n_subsample > M:
         raise ConfigError(
             f"DataConfig.n_subsample is {config.n_subsample}, but the scan has {M} patterns; choose at most {M} or leave it empty."
         )
-    if config.C > used:
+    if used < config.C:
         largest = int(used**0.5)
         raise ConfigError(
             f"DataConfig.gridsize is {config.gridsize}: a group of {config.C}, but there are {used} patterns; choose at most {largest}."
         )
     if config.neighbor_count is not None and config.neighbor_count < config.C - 1:
         raise ConfigError(
-            f"DataConfig.neighbor_count is {config.neighbor_count}; groups of {config.C} need at least {config.C - 1} neighbours to draw from."
+            f"DataConfig.neighbor_count is {config.neighbor_count}; a group of {config.C} needs at least {config.C - 1} to draw from."
         )
 
 

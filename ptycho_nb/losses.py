@@ -55,15 +55,4 @@ def total_variation(patches: Tensor) -> Tensor:
     return patches.diff(dim=-2).abs().mean() + patches.diff(dim=-1).abs().mean()
 
 
-def r_factor(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
-    """R = sum |sqrt I - sqrt y| / sum sqrt y over believed pixels; no gradient at I = 0.
-
-    References
-    ----------
-    Miao, Sayre & Chapman, J. Opt. Soc. Am. A 15, 1662 (1998), as R_F of crystallography.
-    """
-    difference = (expected.sqrt() - measured.sqrt()).abs()
-    return (difference * mask).sum() / (measured.sqrt() * mask).sum()
-
-
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"poisson": poisson, "amplitude": amplitude}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.history import History, State
-from ptycho_nb.losses import LOSSES, r_factor
+from ptycho_nb.losses import LOSSES
 from ptycho_nb.patches import EMPTY
 from ptycho_nb.physics import expected_photons
 from ptycho_nb.readers import open_arrays, own_values, save_arrays
@@ -110,8 +110,12 @@ class Reconstruction:
             The scan has another number of patterns.
         """
         mask = torch.from_numpy(scan.mask)
-        parts = [(float(r_factor(i, y, mask)), float((y.sqrt() * mask).sum())) for i, y in self._pairs(scan)]
-        return sum(r * weight for r, weight in parts) / sum(weight for _, weight in parts)
+        difference = total = 0.0  # a batch at a time: metrics.r_factor would need all photons at once
+        for expected, measured in self._pairs(scan):
+            amplitude = measured.sqrt()
+            difference += float(((expected.sqrt() - amplitude).abs() * mask).sum())
+            total += float((amplitude * mask).sum())
+        return difference / total
 
     def misfit(self, scan: Scan, loss: str, patterns: NDArray[Any] | None = None) -> float:
         """Mean loss a pixel (``losses.LOSSES``) on some patterns of the scan, all if none are named."""

@@ -17,7 +17,7 @@ from ptycho_nb.cli import outputs, progress, ready, shipped
 from ptycho_nb.cli.options import READ_OPTIONS
 from ptycho_nb.config import CONFIGS, SimulationConfig
 from ptycho_nb.config_file import load_configs
-from ptycho_nb.history import Control, History
+from ptycho_nb.history import Control, History, interrupt_stops
 from ptycho_nb.machine import Memory
 from ptycho_nb.readers import load_scan, save_scan
 from ptycho_nb.result import Reconstruction
@@ -352,7 +352,7 @@ def test_the_first_ctrl_c_stops_and_the_second_aborts():
     before = signal.getsignal(signal.SIGINT)
 
     def press_twice():
-        with progress.stopped_by_ctrl_c(control):
+        with interrupt_stops(control):
             signal.raise_signal(signal.SIGINT)
             assert control.stopping
             signal.raise_signal(signal.SIGINT)

@@ -130,7 +130,7 @@ def test_configs_are_frozen():
 
 
 def test_replace_gives_a_new_config_and_checks_it():
-    config = DataConfig()
+    config = DataConfig(gridsize=2)
     assert (config.replace(gridsize=3).C, config.C) == (9, 4)
     with pytest.raises(ConfigError, match=r"DataConfig\.gridsize"):
         config.replace(gridsize=0)

@@ -106,6 +106,10 @@ def test_plain_text_is_one_short_line_of_known_letters():
     assert len(picture.plain("y" * 300)) == 60
 
 
+def test_lengths_are_told_in_a_handy_unit():
+    assert [picture.length(x) for x in (1.63e-8, 2.5e-6, 6.25e-11, 2.13e-10)] == ["16.3 nm", "2.5 µm", "62.5 pm", "2.13 Å"]
+
+
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"), (".PNG", b"\x89PNG")])
 def test_a_picture_saves_in_the_format_of_its_name(tmp_path, history, suffix, start):
     path = tmp_path / f"loss{suffix}"
@@ -239,6 +243,7 @@ def test_the_light_of_a_scan_is_the_probes_at_their_places(scan):
     axes = figures.positions_picture(scan).axes[0]
     assert axes.images[0].get_array().sum() == pytest.approx(scan.M * np.square(np.abs(scan.probe)).sum(), rel=1e-5)
     assert axes.get_xlabel() == "column [µm]"
+    assert figures.positions_picture(scan.replace(pixel_size=6e-11)).axes[0].get_xlabel() == "column [nm]"
     assert figures.positions_picture(scan.replace(pixel_size=None)).axes[0].get_xlabel() == "column [px]"
 
 

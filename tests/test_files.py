@@ -37,6 +37,15 @@ def test_a_file_has_the_mode_that_the_user_s_mask_gives(tmp_path):
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    steps = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, name=name, real=real: (steps.append(name), real(*given)))
+    write_atomic(tmp_path / "a.txt", hello)
+    assert steps == ["fsync", "replace", "fsync"]
+
+
 @pytest.mark.parametrize("fault", [ValueError("bad"), KeyboardInterrupt(), MemoryError()])
 def test_a_failing_writer_leaves_the_old_file_and_no_other(tmp_path, fault):
     (tmp_path / "a.txt").write_bytes(b"old")

@@ -428,7 +428,15 @@ def unmarked(file):
 
 @pytest.mark.parametrize("fill", [external, virtual, soft, elsewhere, group, loop, text, reference, ragged, plugin, swelling, unmarked])
 def test_a_sealed_hdf5_with_anything_but_plain_datasets_is_refused(tmp_path, fill):
-    refused(sealed(tmp_path / "a.h5", fill), "a.h5")
+    refused(sealed(tmp_path / "a.h5", fill), "format attribute" if fill is unmarked else "only plain")
+
+
+@pytest.mark.parametrize("where", [BLOCK, -1, len(MARK) + 3])
+def test_a_changed_byte_breaks_the_seal(tmp_path, scan, where):
+    save_scan(tmp_path / "a.h5", scan)
+    content = bytearray((tmp_path / "a.h5").read_bytes())
+    content[where] ^= 1
+    refused(put(tmp_path, bytes(content), "a.h5"), "has changed")
 
 
 def test_a_sealed_hdf5_that_claims_more_than_memory_is_refused(tmp_path):

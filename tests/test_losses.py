@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ptycho_nb.losses import EPSILON, LOSSES, r_factor, total_variation
+from ptycho_nb.losses import EPSILON, LOSSES, total_variation
 
 EVERYWHERE = torch.ones(6, 6, dtype=torch.bool)
 
@@ -118,14 +118,3 @@ def test_total_variation_of_a_constant_is_zero():
 def test_total_variation_of_a_ramp_is_its_slope():
     ramp = torch.arange(8, dtype=torch.float64)[:, None] * torch.ones(8, 8) * (3 + 4j)
     assert float(total_variation(ramp)) == pytest.approx(5)
-
-
-def test_r_factor_is_that_of_plain_numpy(rng, photons, mask):
-    measured = rng.poisson(photons.numpy()).astype(float)
-    believed = np.broadcast_to(mask.numpy(), measured.shape)
-    difference = np.abs(np.sqrt(photons.numpy()) - np.sqrt(measured))[believed].sum()
-    assert float(r_factor(photons, torch.from_numpy(measured), mask)) == pytest.approx(difference / np.sqrt(measured)[believed].sum())
-
-
-def test_r_factor_of_a_perfect_fit_is_zero(photons):
-    assert float(r_factor(photons, photons, EVERYWHERE)) == 0

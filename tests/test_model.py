@@ -24,14 +24,15 @@ from ptycho_nb.physics import diffract, intensity
 from ptycho_nb.scan import Scan
 
 SMALL = ModelConfig(hidden=12)
+FOUR = DataConfig(gridsize=2)
 
 
 def module_for(scan: Scan, data: DataConfig | None = None, **training: object) -> PtychoPINN:
-    return PtychoPINN.for_scan(scan, SMALL, data, TrainingConfig(**training))
+    return PtychoPINN.for_scan(scan, SMALL, data or FOUR, TrainingConfig(**training))
 
 
 def first_batch(scan: Scan, data: DataConfig | None = None, truth: bool = False) -> Batch:
-    return next(iter(loaders(scan, data or DataConfig(), truth=truth).train))
+    return next(iter(loaders(scan, data or FOUR, truth=truth).train))
 
 
 def test_the_module_takes_the_four_configs():

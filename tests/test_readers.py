@@ -55,7 +55,7 @@ def test_the_first_dialect_holds_amplitude_and_two_coordinates(tmp_path, parts):
     arrays = {"diff3d": np.sqrt(parts["counts"]).astype(np.float32), "xcoords": cols, "ycoords": rows, "probeGuess": parts["probe"]}
     np.savez(tmp_path / "a.npz", **arrays, objectGuess=parts["truth"], probeTrue=parts["probe"], meta=meta)
     scan = load_scan(tmp_path / "a.npz")
-    assert same_photons(scan, parts)
+    np.testing.assert_array_equal(scan.intensity, parts["counts"])
     np.testing.assert_array_equal(scan.positions, parts["positions"])
     np.testing.assert_array_equal(scan.probe[0], parts["probe"])
     np.testing.assert_array_equal(scan.true_probe[0], parts["probe"])

@@ -89,7 +89,7 @@ def test_two_modes_explain_a_scan_of_two_modes():
 def test_a_start_saves_epochs(scan):
     begun = refine(scan, config=RefinementConfig(epochs=24))
     again, flat = (refine(scan, start=start, config=RefinementConfig(epochs=2)) for start in (begun, None))
-    assert again.history["train_loss"][0] < 0.3 * flat.history["train_loss"][0]
+    assert again.history["train_loss"][0] < 0.5 * flat.history["train_loss"][0]
 
 
 def test_a_start_on_another_canvas_keeps_its_place(scan, reference):
@@ -100,8 +100,10 @@ def test_a_start_on_another_canvas_keeps_its_place(scan, reference):
     assert moved.origin == narrow.canvas.origin
     assert moved.object.shape == narrow.canvas.shape
     assert moved.history["train_loss"][0] == pytest.approx(stayed.history["train_loss"][0], rel=1e-2)
-    rows, columns = stayed.scanned
-    np.testing.assert_allclose(moved.object[moved.scanned], stayed.object[rows, columns], atol=1e-3)
+    back = refine(scan, start=moved, config=still)
+    assert back.origin == (0, 0)
+    for other in (moved, back):
+        np.testing.assert_allclose(other.object[other.scanned], stayed.object[stayed.scanned], atol=1e-3)
 
 
 def test_a_start_with_corrected_positions_keeps_them(scan):

@@ -27,7 +27,7 @@ def run(epochs: int = 3, *, data: DataConfig | None = None, **more: object) -> T
     passed = {name: more.pop(name) for name in ("listener", "control", "resume_from", "callbacks") if name in more}
     config = TrainingConfig(epochs=epochs, batch_size=8, **more)
     resumed = "resume_from" in passed
-    return train(SCAN, config, None if resumed else SMALL, data if resumed else data or DataConfig(), **passed)
+    return train(SCAN, config, None if resumed else SMALL, data if resumed else data or DataConfig(gridsize=2), **passed)
 
 
 def same_weights(one: Training, other: Training) -> bool:
@@ -73,7 +73,15 @@ def test_training_lowers_the_loss():
     assert history["val_loss"][-1] < history["val_loss"][0]
 
 
-@pytest.mark.parametrize("data", [DataConfig(gridsize=1, validation_fraction=0), DataConfig(gridsize=3), DataConfig(grouping="quadrants")])
+def test_the_loss_of_an_epoch_is_the_mean_over_its_groups():
+    history = run(2, data=DataConfig(gridsize=2, n_groups=7)).history  # batches of 2, 2, 2 and 1 groups
+    steps = [value for _, value in history.steps]
+    assert history["train_loss"][1] == pytest.approx(np.average(steps[4:], weights=[2, 2, 2, 1]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "data", [DataConfig(gridsize=1, validation_fraction=0), DataConfig(gridsize=3), DataConfig(gridsize=2, grouping="quadrants")]
+)
 def test_every_grouping_trains(data):
     assert run(2, data=data).state is State.DONE
 
@@ -89,7 +97,7 @@ def test_every_way_of_training_lowers_the_loss(settings):
 @pytest.mark.parametrize("network", ["cnn", "fourier"])
 def test_the_other_networks_train(network):
     config = ModelConfig(network=network, n_filters_scale=0.125)
-    losses = train(SCAN, TrainingConfig(epochs=8, batch_size=8), config).history["train_loss"]
+    losses = train(SCAN, TrainingConfig(epochs=8, batch_size=8), config, DataConfig(gridsize=2)).history["train_loss"]
     assert losses[-1] < losses[0]
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from ptycho_nb.history import Control, History, Listener
+from ptycho_nb.history import Control, History, Listener, interrupt_stops
 
 
 class Watch(NamedTuple):
@@ -27,27 +24,8 @@ def watched(what: str, epochs: int, control: Control) -> Iterator[Watch]:
     """Show a bar named ``what`` over ``epochs``; the first Ctrl-C stops the run, the second aborts it."""
     often = 0.1 if sys.stderr.isatty() else 10.0  # seconds; a log wants few lines
     bar = tqdm(total=epochs, desc=what, file=sys.stderr, dynamic_ncols=True, mininterval=often, bar_format=BAR)
-    with bar, stopped_by_ctrl_c(control):
+    with bar, interrupt_stops(control):
         yield Watch(_Follower(bar), control)
-
-
-@contextmanager
-def stopped_by_ctrl_c(control: Control) -> Iterator[None]:
-    """Ctrl-C asks ``control`` to stop; a second one aborts. Only the main thread hears signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_: int, __: FrameType | None) -> None:
-        if control.stopping:
-            raise KeyboardInterrupt
-        control.stop()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Follower:

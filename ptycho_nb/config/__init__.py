@@ -73,7 +73,7 @@ class DataConfig(Config):
     PRESETS: ClassVar = {"quick": {}, "standard": {}, "best": {}}
 
     gridsize: int = setting(
-        2, "A group holds gridsize² overlapping patterns that must agree on one object", label="Group grid", ge=1, le=4
+        4, "A group holds gridsize² overlapping patterns that must agree on one object", label="Group grid", ge=1, le=4
     )
     grouping: Literal["nearest", "quadrants"] = setting(
         "nearest", "Neighbours drawn among the nearest, or one from each quadrant round the anchor (gridsize 2)", label="Grouping"
@@ -81,12 +81,12 @@ class DataConfig(Config):
     neighbor_count: int | None = setting(
         None, "Nearest patterns a group is drawn from; empty: just as many as it needs", label="Neighbours", unit="patterns", ge=1, le=256, advanced=True
     )
-    n_groups: int | None = setting(None, "Groups an epoch; empty: one round each pattern", label="Groups", unit="groups", ge=1, le=10_000_000, advanced=True)
+    n_groups: int | None = setting(None, "Groups an epoch; empty: as many as read each pattern once", label="Groups", unit="groups", ge=1, le=10_000_000, advanced=True)
     n_subsample: int | None = setting(None, "Patterns used; empty: all", label="Patterns used", unit="patterns", ge=1, le=10_000_000, advanced=True)
     sequential_sampling: bool = setting(
         False, "Take the first groups and patterns in the order of the scan instead of a random choice", label="In scan order", advanced=True
     )
-    validation_fraction: float = setting(0.05, "Share of the groups held out for validation", label="Validation share", ge=0, le=0.5)
+    validation_fraction: float = setting(0.05, "Share of the patterns held out for validation", label="Validation share", ge=0, le=0.5)
 
     @property
     def C(self) -> int:
@@ -114,9 +114,9 @@ class ModelConfig(Config):
 class TrainingConfig(Config):
     """How long and how hard to train."""
 
-    PRESETS: ClassVar = {"quick": {"epochs": 20}, "standard": {}, "best": {"epochs": 200}}
+    PRESETS: ClassVar = {"quick": {"epochs": 20}, "standard": {}, "best": {"epochs": 240}}
 
-    epochs: int = setting(60, "Passes over the training groups", label="Epochs", unit="epochs", ge=1, le=10_000)
+    epochs: int = setting(80, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
     batch_size: int = setting(32, "Patterns in a step, a multiple of the group's", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
     learning_rate: float = setting(1e-3, "Greatest step size of the optimiser", label="Learning rate", ge=1e-7, le=1.0, log=True)
     loss: Literal["amplitude", "poisson"] = setting("amplitude", "Noise model of the detector; poisson for weak patterns", label="Loss")
@@ -134,7 +134,7 @@ class TrainingConfig(Config):
     warmup: float = setting(0.15, "Share of the steps in which warmup_cosine rises", label="Warm-up", ge=0, le=0.9, advanced=True)
     gradient_clip: float | None = setting(1.0, "Greatest norm of the gradient; empty: no limit", label="Gradient clip", ge=1e-6, le=1e6, log=True, advanced=True)
     early_stop: int | None = setting(None, "Stop after this many epochs without a better validation loss; empty: never", label="Patience", unit="epochs", ge=1, le=10_000, advanced=True)
-    precision: Literal["float32", "bfloat16"] = setting("float32", "Number format inside the network; physics stays float32", label="Precision", advanced=True)
+    precision: Literal["float32", "bfloat16"] = setting("float32", "Numbers inside the network; physics stays float32. float32 lets a processor multiply in bfloat16 where it is made for it", label="Precision", advanced=True)
     total_variation: float = setting(0.0, "Weight of the total variation of the object patches in the loss", label="Total variation", ge=0, le=100, advanced=True)
 
 

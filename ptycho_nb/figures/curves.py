@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.figures.picture import DASHES, LABEL, LINES, SMALL, Picture, literal, plain, quiet, title
+from ptycho_nb.figures.picture import DASHES, LABEL, LINES, SMALL, Picture, length, literal, plain, quiet, title
 from ptycho_nb.history import History
 from ptycho_nb.metrics import NYQUIST, RingCorrelation, Threshold, half_bit, one_bit
 
@@ -42,7 +42,7 @@ def loss_curves(history: History) -> Picture:
         axes.set_yscale("log")
     axes.set_xlim(left=0)
     axes.set_xlabel("epoch", fontsize=LABEL)
-    axes.set_ylabel("loss a pixel [no unit]", fontsize=LABEL)
+    axes.set_ylabel("loss, mean of a pixel [no unit]", fontsize=LABEL)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     quiet(axes)
     _legend(axes)
@@ -81,17 +81,10 @@ def frc_curve(rings: RingCorrelation, *, threshold: str = "half-bit", pixel_size
     axes.set_ylabel("correlation [no unit]", fontsize=LABEL)
     quiet(axes)
     half_period = 0.5 / crossing
-    length = "" if pixel_size is None else f" = {_length(half_period * pixel_size)}"
+    metric = "" if pixel_size is None else f" = {length(half_period * pixel_size)}"
     reading = "no crossing up to Nyquist: half-period" if crossing == NYQUIST else f"{threshold} crossing: half-period"
-    title(axes, f"{plain(name)}\n" * bool(name) + f"{reading} {half_period:.2f} px{length}", LABEL)
+    title(axes, f"{plain(name)}\n" * bool(name) + f"{reading} {half_period:.2f} px{metric}", LABEL)
     return picture
-
-
-def _length(metres: float) -> str:
-    for unit, size in (("µm", 1e-6), ("nm", 1e-9), ("Å", 1e-10)):
-        if metres >= size:
-            return f"{metres / size:.3g} {unit}"
-    return f"{metres * 1e12:.3g} pm"
 
 
 def _legend(axes: Axes) -> None:

@@ -13,7 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures.colours import domain_colours, hues, phase_scale, photon_scale, symmetric
-from ptycho_nb.figures.picture import LABEL, LINES, SMALL, Picture, colour_bar, count, heading, image, plain, scale_bar, title
+from ptycho_nb.figures.picture import (
+    LABEL,
+    LINES,
+    SMALL,
+    Picture,
+    colour_bar,
+    count,
+    heading,
+    image,
+    length,
+    length_unit,
+    plain,
+    scale_bar,
+    title,
+)
 from ptycho_nb.metrics import overlap, probe_diameter, r_factor, step
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -81,7 +95,7 @@ def scan_picture(scan: Scan) -> Picture:
     _phase_key(picture, np.array([probe]))
     _positions(where, scan)
     title(where, _overlap_line(scan), LABEL)
-    size = "pixel size unknown" if scan.pixel_size is None else f"pixel {1e9 * scan.pixel_size:.3g} nm"
+    size = "pixel size unknown" if scan.pixel_size is None else f"pixel {length(scan.pixel_size)}"
     heading(picture, f"{plain(scan.name)}: {scan.M} x {scan.N} x {scan.N}, {size}")
     return picture
 
@@ -136,10 +150,10 @@ def _believed(scan: Scan) -> NDArray[np.bool_]:
 
 
 def _positions(axes: Axes, scan: Scan) -> None:
-    """Positions over the light that fell on the object, axes in px or µm."""
+    """Positions over the light that fell on the object, axes in px or a unit of length."""
     light, (top, left) = _light(scan)
-    unit, size = ("px", 1.0) if scan.pixel_size is None else ("µm", 1e6 * scan.pixel_size)
     h, w = light.shape
+    unit, size = ("px", 1.0) if scan.pixel_size is None else length_unit(scan.pixel_size, max(h, w))
     extent = (size * (left - 0.5), size * (left + w - 0.5), size * (top + h - 0.5), size * (top - 0.5))
     drawn = axes.imshow(light, cmap=DIM, extent=extent, vmin=0)
     colour_bar(drawn, "light on the object [photons/px]")

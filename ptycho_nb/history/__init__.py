@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptycho_nb.history.control import Control, State
+from ptycho_nb.history.control import Control, State, interrupt_stops
 from ptycho_nb.history.record import History, Listener, Preview
 
-__all__ = ["Control", "History", "Listener", "Preview", "State"]
+__all__ = ["Control", "History", "Listener", "Preview", "State", "interrupt_stops"]

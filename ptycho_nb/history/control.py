@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
+from types import FrameType
 
 
 class State(StrEnum):
@@ -60,3 +64,23 @@ class Control:
         """Block until resumed or stopped."""
         with self._turned:
             self._turned.wait_for(lambda: not self._pause)
+
+
+@contextmanager
+def interrupt_stops(control: Control) -> Iterator[None]:
+    """The first Ctrl-C asks ``control`` to stop, a second one aborts. Only the main thread hears signals."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):  # None: set outside Python
+        yield
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        if control.stopping:
+            raise KeyboardInterrupt
+        control.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

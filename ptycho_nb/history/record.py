@@ -134,20 +134,20 @@ class History(L.Callback):
         """Note a number of this step and tell the listener."""
         steps = self._steps.setdefault(name, [])
         steps.append((steps[-1][0] + 1 if steps else 1, value))
-        self._tell()
+        self.tell()
 
     def record_epoch(self, **metrics: float) -> None:
         """Note the numbers of a completed epoch and tell the listener."""
         for name, value in metrics.items():
             self.metrics.setdefault(name, []).append(value)
         self.seconds.append(self.elapsed)
-        self._tell()
+        self.tell()
 
     def keep_going(self) -> bool:
         """Block while paused; False once the run is to stop."""
         if self.control.paused:
             self._held = True
-            self._tell()
+            self.tell()
             self.control.wait_while_paused()
             self._held = False
         return not self.control.stopping
@@ -195,7 +195,8 @@ class History(L.Callback):
         history.state = State(stored["state"])
         return history
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Call the listener; one that fails is left out from here on."""
         if self.listener is None:
             return
         try:
@@ -259,7 +260,7 @@ class History(L.Callback):
         if self._state is State.RUNNING and (trainer.should_stop or not self.more_to_come):
             early = trainer.should_stop and (self._cut or self.control.stopping or not trainer.is_last_batch)
             self.state = State.STOPPED if early else State.DONE
-        self._tell()
+        self.tell()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.state = State.STOPPED if isinstance(exception, KeyboardInterrupt) else State.FAILED

@@ -57,7 +57,7 @@ class ScanFacts:
     @classmethod
     def of(cls, scan: Scan) -> Self:
         """The facts of a scan."""
-        return cls(scan.N, len(scan.probe), lit_width(scan.probe), scan.photons)
+        return cls(scan.N, len(scan.probe), lit_width(scan.probe), max(scan.photons, 1e-12))  # all light may be masked
 
 
 def lit_width(probe: NDArray[np.complex64]) -> int:
@@ -199,13 +199,26 @@ class PtychoPINN(L.LightningModule):
         shared = (weight * patches * batch.truth.conj()).sum((-3, -2, -1)).abs()
         return (((weight * intensity(patches)).sum((-3, -2, -1)) + own - 2 * shared) / own).mean()
 
+    def on_train_epoch_start(self) -> None:
+        self.epoch_losses: list[Tensor] = []
+        self.epoch_groups: list[int] = []
+
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss = self.misfit(batch)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.intensity))
+        self.epoch_losses.append(loss.detach())
+        self.epoch_groups.append(len(batch.intensity))
+        if self.trainer.is_last_batch:  # logging every step costs a twentieth of it
+            weights = torch.tensor(self.epoch_groups, dtype=loss.dtype, device=loss.device)
+            mean = (torch.stack(self.epoch_losses) * weights).sum() / weights.sum()
+            self.log("train_loss", mean, on_step=False, on_epoch=True, batch_size=1)
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
         self.log("val_loss", self.misfit(batch), batch_size=len(batch.intensity))
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """The batch on the device: where it is there already, Lightning need not look for tensors in it."""
+        return batch if batch.intensity.device == device else super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser and the course of its learning rate, stepped after each step or, for plateau, each epoch."""

@@ -67,7 +67,7 @@ def quantity(values: NDArray[Any], name: str, energy: float | None, notes: list[
     if _whole(some, 1.0):
         notes.append("The patterns are whole numbers and read as counts.")
         return "counts"
-    if _whole(some, 2.0):
+    if square_root_of_counts(values):
         notes.append("The patterns' squares are whole numbers; they are read as amplitude, sqrt(counts).")
         return "amplitude"
     found = _told(some, name, energy)
@@ -80,6 +80,11 @@ def quantity(values: NDArray[Any], name: str, energy: float | None, notes: list[
 def normalised(values: NDArray[Any]) -> bool:
     """Whether the patterns are scaled to about one, so that photons are unknown."""
     return values.dtype.kind == "f" and float(values.max(initial=0)) <= NORMALISED and not _whole(values[sampled(len(values))], 1.0)
+
+
+def square_root_of_counts(values: NDArray[Any]) -> bool:
+    """Whether the squares are whole numbers."""
+    return values.dtype.kind == "f" and _whole(values[sampled(len(values))], 2.0)
 
 
 def ptychopinn_scale(amplitude: NDArray[Any]) -> bool:

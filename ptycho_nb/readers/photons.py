@@ -19,7 +19,8 @@ APART = 2.0  # factor by which probe and patterns may differ before the probe is
 def as_photons(values: NDArray[Any], quantity: str, expected: float | None, notes: list[str]) -> NDArray[np.float32]:
     """Photons (M, R, C) of counts or amplitude.
 
-    Patterns that were normalised are scaled so that a mean one holds ``expected`` photons.
+    The square of sqrt(counts) is rounded to the counts. Patterns that were normalised are scaled
+    so that a mean one holds ``expected`` photons.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ def as_photons(values: NDArray[Any], quantity: str, expected: float | None, note
     photons = values.astype(np.float32)
     if quantity == "amplitude":
         photons = np.square(photons)
+        if evidence.square_root_of_counts(values):
+            np.rint(photons, out=photons)  # the counts again, without the root's rounding
     mean = float(photons.sum(dtype=np.float64) / len(photons))
     if not scaled or not np.isfinite(mean) or mean <= 0:
         return photons

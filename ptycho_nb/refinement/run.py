@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.history import Control, History, Listener, Preview, State
+from ptycho_nb.history import Control, History, Listener, Preview, State, interrupt_stops
 from ptycho_nb.machine import borrowed_threads, pick_device
 from ptycho_nb.refinement.course import rates
 from ptycho_nb.refinement.fit import Fit
@@ -58,13 +58,19 @@ def refine(
     config = config or RefinementConfig.preset("best")
     history = History(listener, control)
     device = pick_device(config.accelerator)
-    with borrowed_threads(THREADS if device.type == "cpu" else None), torch.no_grad():
+    threads = borrowed_threads(THREADS if device.type == "cpu" else None)
+    with threads, interrupt_stops(history.control), torch.no_grad():
         run = _Run(scan, start, config, history, device, resume_from)
         history.previewer = run.preview
         history.begin()
-        run.go()
+        try:
+            run.go()
+        except BaseException as error:
+            history.state, history.message = State.FAILED, str(error)
+            raise
         last = run.preview()
         history.previewer = lambda: last  # the arrays of the fit itself need not outlive it
+        history.tell()
         return run.result()
 
 
@@ -164,7 +170,7 @@ class _Run:
         return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop] / self._gain())
 
     def _probe(self) -> NDArray[np.complex64]:
-        return by_power((self.fit.probe * self.fit.N).cpu().numpy() * self._gain())
+        return by_power(np.asarray((self.fit.probe * self.fit.N).cpu().numpy() * self._gain(), dtype=np.complex64))
 
     def _gain(self) -> np.float32:
         """What gives the probe back the photons it began with: the data fix only its product with the object."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import FrameType
 
 import torch
 
-from ptycho_nb.history import Control
+from ptycho_nb.history import Control, interrupt_stops
 from ptycho_nb.machine import borrowed_threads
 
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
@@ -27,8 +24,7 @@ def borrowed_kernel(control: Control) -> Iterator[None]:
         stack.enter_context(borrowed_threads())
         stack.enter_context(_torch_flags())
         stack.enter_context(_quiet_lightning())
-        if threading.current_thread() is threading.main_thread():
-            stack.enter_context(_interrupt_stops(control))
+        stack.enter_context(interrupt_stops(control))  # Lightning leaves SIGINT ignored after an interrupt
         yield
 
 
@@ -38,12 +34,15 @@ def _torch_flags() -> Iterator[None]:
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
     gradients, workspace = torch.is_grad_enabled(), os.environ.get(CUBLAS)
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")  # bfloat16 products where the processor has them: the network's only
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = cudnn
         torch.set_grad_enabled(gradients)
+        torch.set_float32_matmul_precision(products)
         if workspace is None:
             os.environ.pop(CUBLAS, None)
         else:
@@ -63,23 +62,3 @@ def _quiet_lightning() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def _interrupt_stops(control: Control) -> Iterator[None]:
-    """The first Ctrl-C ends the run after its step, a second one at once."""
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if control.stopping:
-            raise KeyboardInterrupt
-        control.stop()
-
-    if before is signal.SIG_IGN or before is None:  # None: set outside Python
-        yield
-        return
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored after an interrupt

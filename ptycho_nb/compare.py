@@ -111,7 +111,7 @@ def compare(
     """
     refinement = refinement or RefinementConfig.preset("best")
     if refinement.refine_positions:
-        raise ConfigError("RefinementConfig.refine_positions is true; held-out patterns have positions that no method could fit: set it to false.")
+        raise ConfigError("RefinementConfig.refine_positions is true; positions of held-out patterns could not be fitted: set it to false.")
     judged = held_out(scan, HELD_OUT, refinement.seed)
     if len(judged) < 2:
         raise ConfigError(f"The scan has {scan.M} patterns; comparing holds out 5 % and needs at least 30.")
@@ -138,6 +138,7 @@ def _runs(
     handle = trained or train(part, *configs, listener=listener, control=control)
     network = reconstruct(handle.model, part, configs[3])
     spent = network.seconds + (0.0 if trained else handle.seconds)
+    network = network.replace(seconds=spent)
     yield "Network", network, spent
     if control is not None and control.stopping:
         return

@@ -11,24 +11,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-EPSILON = 1e-3  # photons; the gradient of log(I + eps) at I = 0 is -y/eps: -3e3 here, -3e12 at 1e-12
+FLOOR = 1e-3  # photons; the gradient of log(I + floor) at I = 0 is -y/floor: -3e3 here, -3e12 at 1e-12
 
 
-def poisson(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
+def poisson(expected: Tensor, measured: Tensor, mask: Tensor, floor: float = FLOOR) -> Tensor:
     """Negative log-likelihood of Poisson counts over its value at the measurement.
 
-    I - y log(I + eps) less the same at I = y: never below -eps, zero for a perfect fit.
+    I - y log(I + floor) less the same at I = y: never below -floor, zero for a perfect fit. A
+    higher floor [photons] lets pixels darker than it go to zero instead of chasing single counts.
 
     References
     ----------
     Thibault & Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 4.
     """
-    misfit = expected - measured - measured * torch.log((expected + EPSILON) / (measured + EPSILON))
+    misfit = expected - measured - measured * torch.log((expected + floor) / (measured + floor))
     return _believed(misfit, mask)
 
 
-def amplitude(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
-    """Squared difference of the amplitudes, (sqrt(I + eps) - sqrt(y + eps))².
+def amplitude(expected: Tensor, measured: Tensor, mask: Tensor, floor: float = FLOOR) -> Tensor:
+    """Squared difference of the amplitudes, (sqrt(I + floor) - sqrt(y + floor))².
 
     The variance-stabilised Gaussian form of ``poisson`` for many photons.
 
@@ -36,7 +37,7 @@ def amplitude(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
     ----------
     Thibault & Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 9; Fienup, Appl. Opt. 21, 2758 (1982).
     """
-    misfit = ((expected + EPSILON).sqrt() - (measured + EPSILON).sqrt()).square()
+    misfit = ((expected + floor).sqrt() - (measured + floor).sqrt()).square()
     return _believed(misfit, mask)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 FLAT = 0.75  # an object before anything is known of it
+GAIN = 1.5  # first weights are uniform in ±GAIN/√(inputs); 1 learns slower
 LEAST_SPREAD = 0.02  # of the greatest: a pixel that hardly varies carries noise
 
 
@@ -253,7 +254,7 @@ def build_network(kind: str, size: Size, seed: int) -> nn.Module:
     draw = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         fan_in = parameter[0].numel() if parameter.ndim != 5 else parameter.shape[0]
-        bound = fan_in**-0.5 if parameter.ndim > 1 else 0.0
+        bound = GAIN * fan_in**-0.5 if parameter.ndim > 1 else 0.0
         with torch.no_grad():
             parameter.uniform_(-bound, bound, generator=draw)
     for name, part in network.named_modules():

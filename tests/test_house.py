@@ -21,7 +21,7 @@ FLOORS = (  # from the ground up; within a floor a room imports those to its lef
     ("history", "runs"),
     ("training", "result", "reconstruction", "refinement", "checks"),
     ("figures", "compare", "cli"),
-    ("ui/forms", "ui/drawing"),
+    ("ui/drawing", "ui/forms"),
     ("ui/panels",),
     ("ui/app",),
 )

@@ -116,7 +116,7 @@ class TrainingConfig(Config):
 
     PRESETS: ClassVar = {"quick": {"epochs": 20}, "standard": {}, "best": {"epochs": 240}}
 
-    epochs: int = setting(80, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
+    epochs: int = setting(90, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
     batch_size: int = setting(32, "Patterns in a step, a multiple of the group's", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
     learning_rate: float = setting(1e-3, "Greatest step size of the optimiser", label="Learning rate", ge=1e-7, le=1.0, log=True)
     loss: Literal["amplitude", "poisson"] = setting("amplitude", "Noise model of the detector; poisson for weak patterns", label="Loss")

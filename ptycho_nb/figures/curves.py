@@ -42,7 +42,7 @@ def loss_curves(history: History) -> Picture:
         axes.set_yscale("log")
     axes.set_xlim(left=0)
     axes.set_xlabel("epoch", fontsize=LABEL)
-    axes.set_ylabel("loss, mean of a pixel [no unit]", fontsize=LABEL)
+    axes.set_ylabel("loss, mean of a pixel", fontsize=LABEL)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     quiet(axes)
     _legend(axes)
@@ -78,7 +78,7 @@ def frc_curve(rings: RingCorrelation, *, threshold: str = "half-bit", pixel_size
     axes.set_xlim(0, 0.5)
     axes.set_ylim(min(-0.05, float(rings.correlation.min())), 1.05)
     axes.set_xlabel("spatial frequency [cycles/px]", fontsize=LABEL)
-    axes.set_ylabel("correlation [no unit]", fontsize=LABEL)
+    axes.set_ylabel("correlation", fontsize=LABEL)
     quiet(axes)
     half_period = 0.5 / crossing
     metric = "" if pixel_size is None else f" = {length(half_period * pixel_size)}"

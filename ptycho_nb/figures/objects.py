@@ -16,17 +16,18 @@ from ptycho_nb.metrics import Region, align, compare_aligned
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
-AMPLITUDE, PHASE = "amplitude [no unit]", "phase [rad]"
+AMPLITUDE, PHASE = "amplitude", "phase [rad]"
+LIT = 0.02  # of the greatest coverage: where less light fell, an object is mostly noise and is not shown
 
 
 def object_pair(reconstruction: Reconstruction) -> Picture:
-    """Amplitude and phase of an object, cut to what was covered.
+    """Amplitude and phase of an object, cut to what was well lit.
 
     Contrast runs from the 0.1 to the 99.9 per cent point of the scanned region. The mean phase
     of that region, which is free, is taken off.
     """
     scanned = reconstruction.scanned
-    covered = reconstruction.covered
+    covered = reconstruction.coverage > LIT * reconstruction.coverage.max()
     found = reconstruction.object * np.exp(-1j * np.angle(reconstruction.object[scanned].sum()))
     box = _bounds(covered)
     amplitude, phase = (np.where(covered, part(found), np.nan) for part in (np.abs, np.angle))
@@ -66,7 +67,7 @@ def truth_comparison(reconstruction: Reconstruction, scan: Scan) -> Picture:
     differences = np.abs(pair.object) - np.abs(pair.truth), np.angle(pair.object * pair.truth.conj())
     for axes, left, unit, score in zip(rows[:, 2], differences, ("", " rad"), (scores.amplitude, scores.phase), strict=True):
         drawn = image(axes, left, cmap="PuOr", norm=symmetric(left))
-        colour_bar(drawn, f"difference [{unit.strip() or 'no unit'}]", extend="both")
+        colour_bar(drawn, f"difference [{unit.strip()}]" if unit.strip() else "difference", extend="both")
         title(axes, f"SSIM {score.ssim:.3f}, MAE {score.mae:.3f}{unit}\nPSNR {score.psnr:.1f} dB", SMALL)
     scale_bar(rows[0, 0], reconstruction.pixel_size)
     heading(picture, f"{plain(reconstruction.name)} against the known object")

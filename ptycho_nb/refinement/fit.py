@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.losses import EPSILON
+from ptycho_nb.losses import FLOOR
 from ptycho_nb.physics import whole_and_rest
 from ptycho_nb.refinement.shifts import TERMS, Shifts
 
@@ -55,14 +55,25 @@ class Fit:
     loss : "amplitude" or "poisson"
     farthest : float
         No position moves farther from its start than this [px].
+    floor : float
+        As for ``losses.LOSSES`` [photons].
     """
 
     def __init__(
-        self, intensity: Tensor, mask: Tensor, object: Tensor, probe: Tensor, positions: Tensor, *, loss: str, farthest: float
+        self,
+        intensity: Tensor,
+        mask: Tensor,
+        object: Tensor,
+        probe: Tensor,
+        positions: Tensor,
+        *,
+        loss: str,
+        farthest: float,
+        floor: float = FLOOR,
     ) -> None:
-        self.N, self.loss, self.farthest = int(probe.shape[-1]), loss, farthest
+        self.N, self.loss, self.farthest, self.floor = int(probe.shape[-1]), loss, farthest, floor
         photons = torch.fft.ifftshift(intensity, dim=(-2, -1))
-        self.measured = (photons + EPSILON).sqrt() if loss == "amplitude" else photons
+        self.measured = (photons + self.floor).sqrt() if loss == "amplitude" else photons
         self.mask = None if bool(mask.all()) else torch.fft.ifftshift(mask).to(probe.real.dtype)
         self.object = object.clone()
         self.probe = probe / self.N
@@ -177,14 +188,14 @@ class Fit:
 
     def _misfit(self, far: Tensor, measured: Tensor) -> tuple[float, Tensor]:
         """Mean misfit and the factor that turns the far field into its gradient."""
-        photons = (far.real.square() + far.imag.square()).sum(1).add_(EPSILON)
+        photons = (far.real.square() + far.imag.square()).sum(1).add_(self.floor)
         if self.loss == "amplitude":
             amplitude = photons.sqrt_()
             difference = amplitude - measured
             ratio = difference / amplitude
         else:
             ratio = 1 - measured / photons
-            difference = photons - EPSILON - measured - measured * torch.log(photons / (measured + EPSILON))
+            difference = photons - self.floor - measured - measured * torch.log(photons / (measured + self.floor))
         if self.mask is not None:
             ratio.mul_(self.mask)
             difference.mul_(self.mask)

@@ -14,7 +14,7 @@ from ptycho_nb.history import Control, History, Listener, Preview, State, interr
 from ptycho_nb.machine import borrowed_threads, pick_device
 from ptycho_nb.refinement.course import rates
 from ptycho_nb.refinement.fit import Fit
-from ptycho_nb.refinement.start import Room, by_power, held_out, noise_model, room, start_object, start_probe
+from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -107,6 +107,7 @@ class _Run:
             torch.from_numpy(self.measured - self.space.origin),
             loss=self.loss,
             farthest=config.max_shift,
+            floor=dark_floor(scan, self.loss),
         )
         self.first_step = self.step = 0
         self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)

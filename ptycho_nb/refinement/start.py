@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ptycho_nb.config import RefinementConfig
+from ptycho_nb.losses import FLOOR
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import MARGIN, Scan
 
-ENOUGH = 1e5  # photons a pattern from which the amplitude loss is the better one (physics: noise then is nearly Gaussian)
+ENOUGH = 1e5  # photons a pattern from which noise is nearly Gaussian and the amplitude loss forgives the model's own errors better
+DARK = 0.03  # of the root of a pixel's mean photons: the best or near it from 3e3 to 3e5 photons a pattern
 SEED_POWER = 0.02  # of the first mode, given to each further mode at the start
 
 
@@ -119,3 +121,12 @@ def noise_model(scan: Scan, config: RefinementConfig) -> str:
     if config.loss != "auto":
         return config.loss
     return "amplitude" if scan.photons >= ENOUGH else "poisson"
+
+
+def dark_floor(scan: Scan, loss: str) -> float:
+    """Photons below which a detector pixel is let go dark.
+
+    At the dark rim of a pattern a Poisson fit chases single counts into the object as noise.
+    The floor that gave the best objects on simulated scans grows with the root of the dose.
+    """
+    return DARK * math.sqrt(scan.photons) / scan.N if loss == "poisson" else FLOOR

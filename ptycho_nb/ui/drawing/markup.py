@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import ipywidgets as widgets
 
 LONGEST = 400  # characters of one foreign text
+VOID = ("img", "br")  # elements without an end
 
 
 class Markup(str):
@@ -25,7 +27,7 @@ def tag(name: str, *content: object, **attributes: object) -> Markup:
     """
     pairs = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
     head = "".join(f' {key}="{value if isinstance(value, Markup) else escaped(value)}"' for key, value in pairs.items())
-    return Markup(f"<{name}{head}>{joined(*content)}</{name}>")
+    return Markup(f"<{name}{head}>" if name in VOID else f"<{name}{head}>{joined(*content)}</{name}>")
 
 
 def joined(*content: object) -> Markup:
@@ -39,19 +41,30 @@ def escaped(text: object) -> Markup:
     return Markup(html.escape(kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"))
 
 
-class Pane(widgets.HBox):
-    """A place on the screen for text or a drawing.
+class Pane(widgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
+    """A place on the screen for text or a drawing; only ``put`` writes to it.
 
     Parameters
     ----------
+    content
+        What it shows at first; text is escaped, ``Markup`` stays.
     role : str, optional
         What it is to a screen reader: "status" for news, "alert" for a problem.
-    kind : str, optional
+    kind : str
         The class that the style sheet knows it by.
     """
 
-    def __init__(self, *content: object, role: str | None = None, kind: str = "text", **traits: object) -> None:
-        self._role, self._kind = role, kind
-        self._page = widgets.HTML()
-        super().__init__([self._page], **traits)
+    def __init__(self, *content: object, role: str | None = None, kind: str = "text", **traits: Any) -> None:
+        super().__init__(**traits)
+        self._role = role
+        self.add_class(f"pnb-{kind}")
         self.put(*content)
+
+    def put(self, *content: object) -> int:
+        """Show this and nothing else; the bytes that went to the screen, 0 where it showed this already."""
+        inside = joined(*content)
+        page = tag("div", inside, role=self._role) if inside and self._role else inside
+        if page == self.value:
+            return 0
+        self.value: str = str(page)
+        return len(page.encode())

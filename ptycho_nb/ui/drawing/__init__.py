@@ -1,0 +1,38 @@
+"""Drawing in a notebook: foreign text made safe, throttled live pictures, outputs that stay."""
+
+from __future__ import annotations
+
+from ptycho_nb.ui.drawing.closing import close_all
+from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
+from ptycho_nb.ui.drawing.images import object_images, picture, probe_image, shrunk
+from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
+from ptycho_nb.ui.drawing.live import LossFrame, PreviewFrame
+from ptycho_nb.ui.drawing.loss import Line, loss_svg
+from ptycho_nb.ui.drawing.markup import NOTHING, Markup, Pane, escaped, joined, tag
+from ptycho_nb.ui.drawing.plot import LossPlot
+from ptycho_nb.ui.drawing.style import STYLE
+
+__all__ = [
+    "NOTHING",
+    "STYLE",
+    "Cost",
+    "Drawer",
+    "Frame",
+    "Keepsake",
+    "Line",
+    "LossFrame",
+    "LossPlot",
+    "Markup",
+    "Pane",
+    "PreviewFrame",
+    "close_all",
+    "escaped",
+    "joined",
+    "loss_svg",
+    "object_images",
+    "picture",
+    "pictured",
+    "probe_image",
+    "shrunk",
+    "tag",
+]

@@ -1,0 +1,84 @@
+"""Arrays as small pictures inside the page, each with a text for those who do not see it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ptycho_nb.figures import domain_colours
+from ptycho_nb.figures.colours import limits, phase_scale
+from ptycho_nb.ui.drawing.markup import Markup, tag
+
+WIDEST = 256  # px
+
+
+def object_images(found: NDArray[np.complexfloating[Any, Any]], *, inside: tuple[slice, slice]) -> Markup:
+    """Amplitude in gray and phase in colours of the scanned part of an object, at most 256 px wide.
+
+    The mean phase, which is free, is taken off; contrast runs from the 0.1 to the 99.9 per cent point.
+
+    Parameters
+    ----------
+    found : complex, shape (H, W)
+    inside : (slice, slice)
+        Its rows and columns that were scanned.
+    """
+    seen = found[inside]
+    height, width = seen.shape
+    small = shrunk(seen, WIDEST)
+    small = small * np.exp(-1j * np.angle(small.sum()))
+    amplitude, phase = np.abs(small), np.angle(small)
+    gray = limits(amplitude)
+    name, norm, _ = phase_scale(phase)
+    size = f"{height} × {width} px"
+    return tag(
+        "div",
+        picture(_indexed(gray(amplitude), "gray"), f"Amplitude, {gray.vmin:.2f} to {gray.vmax:.2f}", f"Object amplitude, {size}"),
+        picture(_indexed(norm(phase), name), f"Phase, {norm.vmin:.2f} to {norm.vmax:.2f} rad", f"Object phase, {size}"),
+        class_="pnb-pictures",
+    )
+
+
+def probe_image(probe: NDArray[np.complexfloating[Any, Any]]) -> Markup:
+    """The strongest mode (P, N, N) of a probe: brightness its amplitude, hue its phase."""
+    small = shrunk(probe[0], WIDEST // 2)
+    colours = np.uint8(255 * np.clip(domain_colours(small), 0, 1))
+    modes = "" if len(probe) == 1 else f", mode 1 of {len(probe)}"
+    return picture(
+        Image.fromarray(colours), f"Probe{modes}: hue is phase", f"Probe{modes}, {probe.shape[-1]} px wide, amplitude as brightness"
+    )
+
+
+def picture(image: Image.Image, caption: str, words: str) -> Markup:
+    """An image in the page with what it shows under it."""
+    stream = io.BytesIO()
+    image.save(stream, "png", compress_level=1)
+    data = base64.b64encode(stream.getvalue()).decode()
+    shown = tag("img", src=Markup(f"data:image/png;base64,{data}"), alt=f"{words}. {caption}.", width=image.width, height=image.height)
+    return tag("figure", shown, tag("figcaption", caption))
+
+
+def shrunk(values: NDArray[Any], widest: int) -> NDArray[Any]:
+    """Means over blocks, so that no side is longer than ``widest``; the rest of an incomplete block is left out."""
+    step = -(-max(values.shape) // widest)
+    rows, columns = (max(n // step, 1) for n in values.shape)
+    if step == 1:
+        return values
+    step_rows, step_columns = min(step, values.shape[0]), min(step, values.shape[1])
+    kept = values[: rows * step_rows, : columns * step_columns]
+    return np.asarray(kept.reshape(rows, step_rows, columns, step_columns).mean((1, 3)))
+
+
+def _indexed(scaled: NDArray[Any], colours: str) -> Image.Image:
+    """Values from 0 to 1 as an image of 256 colours: a byte a pixel."""
+    image = Image.fromarray(np.uint8(255 * np.clip(np.nan_to_num(np.asarray(scaled, dtype=float)), 0, 1)), "L")
+    if colours != "gray":
+        table = np.uint8(255 * matplotlib.colormaps[colours](np.linspace(0, 1, 256))[:, :3])
+        image.putpalette(table.tobytes())
+    return image

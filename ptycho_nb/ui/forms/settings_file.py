@@ -1,0 +1,87 @@
+"""Settings kept in a file and taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from ptycho_nb.config_file import load_configs, save_configs
+from ptycho_nb.errors import InputError
+from ptycho_nb.ui.drawing import Pane, close_all, tag
+from ptycho_nb.ui.forms.form import Form
+
+
+class SettingsFile:
+    """A path, Save and Load for some forms.
+
+    Parameters
+    ----------
+    forms : mapping of str to Form
+        By the name of their section in a settings file.
+
+    Attributes
+    ----------
+    widget : widgets.VBox
+    """
+
+    def __init__(self, forms: Mapping[str, Form[Any]]) -> None:
+        self.forms = forms
+        self.path = widgets.Text("settings.yaml", description="File", placeholder="settings.yaml", continuous_update=False)
+        self.save = widgets.Button(description="Save settings", tooltip="Write every setting to this file, YAML or JSON by its ending")
+        self.load = widgets.Button(description="Load settings", tooltip="Take every setting from this file")
+        self.news = Pane(kind="news")
+        bar = widgets.HBox([self.path, self.save, self.load])
+        bar.add_class("pnb-bar")
+        self.widget = widgets.VBox([bar, self.news])
+        self._asked: Path | None = None
+        self.save.on_click(lambda _: self._guarded(self._save))
+        self.load.on_click(lambda _: self._guarded(self._load))
+
+    @property
+    def disabled(self) -> bool:
+        """Whether nothing can be loaded now."""
+        return bool(self.load.disabled)
+
+    @disabled.setter
+    def disabled(self, disabled: bool) -> None:
+        self.load.disabled = disabled
+
+    def close(self) -> None:
+        """Take it away."""
+        close_all(self.widget)
+
+    def _guarded(self, action: Any) -> None:
+        try:
+            action()
+        except InputError as error:
+            self.news.put(tag("div", str(error), role="alert", class_="pnb-problem"))
+
+    def _save(self) -> None:
+        configs = [form.config for form in self.forms.values()]
+        path = self._named()
+        if path.exists() and self._asked != path:
+            self._asked = path
+            self._say(f"{path} exists. Press Save settings once more to replace it.")
+            return
+        save_configs(path, *configs)
+        self._asked = None
+        self._say(f"Saved: {path}")
+
+    def _load(self) -> None:
+        path = self._named()
+        configs = load_configs(path)
+        for section, form in self.forms.items():
+            form.set(configs[section])
+        self._say(f"Loaded: {path}")
+
+    def _named(self) -> Path:
+        name = self.path.value.strip()
+        if not name or "\x00" in name:
+            raise InputError("There is no file name; write one such as settings.yaml.")
+        return Path(name).expanduser().absolute()
+
+    def _say(self, text: str) -> None:
+        self.news.put(tag("div", text, role="status"))

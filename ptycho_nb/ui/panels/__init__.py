@@ -1,0 +1,7 @@
+"""The panels, one a file."""
+
+from __future__ import annotations
+
+from ptycho_nb.ui.panels.training import ReconstructPanel
+
+__all__ = ["ReconstructPanel"]

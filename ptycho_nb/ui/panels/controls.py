@@ -1,0 +1,109 @@
+"""The Reconstruct panel's widgets: what stands where, and which button can be pressed when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from ptycho_nb.config import CONFIGS, Config
+from ptycho_nb.history import State
+from ptycho_nb.ui.drawing import STYLE, LossFrame, Pane, PreviewFrame, close_all, tag
+from ptycho_nb.ui.forms import Form, SettingsFile
+from ptycho_nb.ui.panels.methods import METHODS
+
+TITLES = {
+    "training": "Training",
+    "model": "Network",
+    "data": "Groups of patterns",
+    "inference": "Stitching",
+    "refinement": "Iterative fit",
+}
+FOLDED = ("model", "data", "inference")
+BUSY = (State.LOADING, State.RUNNING, State.PAUSING, State.PAUSED, State.STOPPING)
+PAUSABLE = (State.RUNNING, State.PAUSING, State.PAUSED)
+RESUMABLE = (State.DONE, State.STOPPED)
+
+
+class Controls:
+    """Every widget of the panel, and their state.
+
+    Attributes
+    ----------
+    widget : widgets.VBox
+        All of them.
+    forms : dict of str to Form
+        By section.
+    """
+
+    def __init__(self, method: str, configs: Mapping[str, Config]) -> None:
+        self.forms: dict[str, Form[Any]] = {name: Form(configs.get(name, CONFIGS[name]()), title) for name, title in TITLES.items()}
+        self.method = widgets.RadioButtons(
+            options=[(f"{name}: {way.line}", name) for name, way in METHODS.items()], value=method, layout={"width": "max-content"}
+        )
+        self.scan, self.state = Pane(kind="scan"), Pane(role="status", kind="state")
+        self.problem, self.numbers, self.after = Pane(role="alert", kind="problem"), Pane(kind="numbers"), Pane(kind="after")
+        self.code, self.file = Pane(kind="code"), SettingsFile(self.forms)
+        self.start = _button("Start", "Run on this scan with these settings", "primary")
+        self.pause = _button("Pause", "Hold the run after this step; press again to go on")
+        self.stop = _button("Stop and keep", "End the run after this step and keep what there is")
+        self.go_on = _button("Continue", "Go on from where the last run ended, for so many more epochs")
+        self.more = widgets.Text("10", description="for more epochs", layout={"width": "170px"}, continuous_update=False)
+        self.loss, self.preview = LossFrame(), PreviewFrame()
+        self._sections = {name: self._section(name) for name in TITLES}
+        self.widget = self._built()
+        self.widget.add_class("pnb-panel")
+        self.arrange()
+
+    def _section(self, name: str) -> widgets.Widget:
+        inside = self.forms[name].widget
+        return inside if name not in FOLDED else widgets.Accordion([inside], titles=(TITLES[name],), selected_index=None)
+
+    def _built(self) -> widgets.VBox:
+        buttons = widgets.HBox([self.start, self.pause, self.stop, self.go_on, self.more])
+        buttons.add_class("pnb-bar")
+        extras = widgets.Accordion([self.code, self.file.widget], titles=("Show Python", "Settings file"), selected_index=None)
+        live = widgets.HBox([self.loss.widget, self.preview.pane])
+        live.add_class("pnb-live")
+        news = [self.state, self.problem, self.numbers]
+        head = [Pane(STYLE, kind="style"), Pane(tag("h3", "Reconstruct")), self.scan, self.method]
+        return widgets.VBox([*head, *self._sections.values(), extras, buttons, *news, live, self.after])
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The settings that the chosen method takes."""
+        return METHODS[self.method.value].sections
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """A sentence for each field of the chosen method that cannot take what was entered."""
+        return {f"{name}.{field}": text for name in self.sections for field, text in self.forms[name].problems.items()}
+
+    def arrange(self) -> None:
+        """Show the settings of the chosen method and no others."""
+        for name, section in self._sections.items():
+            section.layout.display = None if name in self.sections else "none"
+
+    def reflect(self, state: State, ready: bool, resumable: bool) -> None:
+        """Which buttons and fields can be used in this state."""
+        busy = state in BUSY
+        self.start.disabled = busy or not ready
+        self.pause.disabled = state not in PAUSABLE
+        self.pause.description = "Resume" if state in (State.PAUSING, State.PAUSED) else "Pause"
+        self.stop.disabled = not busy or state is State.STOPPING
+        self.go_on.disabled = self.more.disabled = busy or not ready or not resumable
+        self.method.disabled = self.file.disabled = busy
+        for form in self.forms.values():
+            if form.disabled is not busy:
+                form.disabled = busy
+
+    def close(self) -> None:
+        """Take every widget away."""
+        for form in self.forms.values():
+            form.close()
+        close_all(self.widget)
+
+
+def _button(name: str, tip: str, style: str = "") -> widgets.Button:
+    return widgets.Button(description=name, tooltip=tip, button_style=style)

@@ -168,8 +168,20 @@ def test_the_loss_says_in_words_what_it_shows_and_takes_its_colours_from_the_the
     assert (name, attributes["role"]) == ("svg", "img")
     assert attributes["aria-label"] == "Loss up to step 100: training 1, falling; validation 1.5, level."
     assert "currentColor" in page
-    assert len(page) < 12_000
+    drawn = [attributes["points"].split() for name, attributes in Elements(page).found if name == "polyline"]
+    assert [len(points) for points in drawn] == [100, 2]
     assert Elements(loss_svg([])).found[0][1]["aria-label"] == "No loss yet."
+
+
+def test_the_longest_loss_is_a_small_drawing(rng):
+    curve = Curve()
+    for value in rng.uniform(1, 2, 50_000):
+        curve.add(value)
+    page = loss_svg([Line("training", *curve.drawn())])
+    (points,) = (attributes["points"].split() for name, attributes in Elements(page).found if name == "polyline")
+    assert 200 <= len(points) <= 400
+    assert all(re.fullmatch(r"[\d.]+,[\d.]+", point) for point in points)
+    assert len(page) < 12_000
 
 
 # Pictures.

@@ -41,7 +41,8 @@ def loss_svg(lines: Sequence[Line], *, x: str = "step", log: bool = True) -> Mar
     horizontal = _Axis(0.0, max(float(line.places[-1]) for line in shown), LEFT, WIDTH - RIGHT)
     parts = [_grid(vertical, horizontal, x)]
     for line, colour, dashes in zip(shown, COLOURS, DASHES, strict=False):
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(horizontal.at(line.places), vertical.at(line.values), strict=True))
+        places, heights = horizontal.at(line.places), vertical.at(line.values)
+        points = Markup(" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(places, heights, strict=True)))  # numbers only
         style: dict[str, Any] = {"fill": "none", "stroke_width": 2, "stroke_dasharray": dashes, "style": f"stroke: {colour}"}
         parts.append(tag("polyline", points=points, **style) if len(line.values) > 1 else _dot(points, colour))
     parts.append(_legend(shown))
@@ -137,7 +138,7 @@ def _legend(lines: Sequence[Line]) -> Markup:
     return tag("g", *parts)
 
 
-def _dot(point: str, colour: str) -> Markup:
+def _dot(point: Markup, colour: str) -> Markup:
     x, y = point.split(",")
     return tag("circle", cx=x, cy=y, r=3, style=f"fill: {colour}")
 

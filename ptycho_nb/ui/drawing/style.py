@@ -12,7 +12,7 @@ STYLE = tag(
 .pnb-panel, .pnb-panel .widget-html-content { line-height: 1.45; }
 .pnb-panel .widget-html, .pnb-form .widget-html { height: auto; min-height: 0; margin: 0 2px; }
 .pnb-panel h3 { margin: 6px 0 2px; font-size: 1.05em; }
-.pnb-form { display: grid; grid-template-columns: minmax(240px, 430px) minmax(110px, 1fr); column-gap: 8px; align-items: start; }
+.pnb-form { display: grid; grid-template-columns: minmax(240px, 400px) minmax(90px, 1fr); column-gap: 8px; align-items: start; }
 .pnb-form > * { min-width: 0; max-width: 100%; width: auto; }
 .pnb-note, .pnb-note .widget-html-content { line-height: 28px; }
 .pnb-note details { display: inline-block; vertical-align: top; max-width: 34em; line-height: 1.45; }
@@ -20,6 +20,11 @@ STYLE = tag(
   border: 1px solid var(--jp-border-color1, #999); margin: 4px 4px 0; list-style: none; }
 .pnb-note summary::-webkit-details-marker { display: none; }
 .pnb-note summary:focus-visible { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
+.pnb-settings, .pnb-live { flex-wrap: wrap; align-items: flex-start; gap: 4px 20px; }
+.pnb-settings > * { flex: 1 1 420px; max-width: 620px; }
+.pnb-live > * { flex: 1 1 400px; }
+.pnb-title { font-weight: 600; }
+.pnb-progress, .pnb-numbers progress { width: 220px; }
 .pnb-news { grid-column: 1 / -1; }
 .pnb-changed { color: var(--jp-ui-font-color2, #666); padding-left: 128px; font-size: 0.92em; }
 .pnb-problem, .pnb-panel [role=alert] { color: var(--jp-error-color0, #b71c1c); font-weight: 600; }

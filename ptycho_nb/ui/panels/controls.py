@@ -20,7 +20,7 @@ TITLES = {
     "inference": "Stitching",
     "refinement": "Iterative fit",
 }
-FOLDED = ("model", "data", "inference")
+FOLDED = ("model", "data", "inference")  # below the training, one opened at a time
 BUSY = (State.LOADING, State.RUNNING, State.PAUSING, State.PAUSED, State.STOPPING)
 PAUSABLE = (State.RUNNING, State.PAUSING, State.PAUSED)
 RESUMABLE = (State.DONE, State.STOPPED)
@@ -49,16 +49,19 @@ class Controls:
         self.pause = _button("Pause", "Hold the run after this step; press again to go on")
         self.stop = _button("Stop and keep", "End the run after this step and keep what there is")
         self.go_on = _button("Continue", "Go on from where the last run ended, for so many more epochs")
-        self.more = widgets.Text("10", description="for more epochs", layout={"width": "170px"}, continuous_update=False)
+        self.more = widgets.Text(
+            "10", description="for more epochs", layout={"width": "170px"}, style={"description_width": "initial"}, continuous_update=False
+        )
         self.loss, self.preview = LossFrame(), PreviewFrame()
-        self._sections = {name: self._section(name) for name in TITLES}
+        self._network = widgets.VBox([self.forms["training"].widget, self._folded()])
+        self._fit = self.forms["refinement"].widget
         self.widget = self._built()
         self.widget.add_class("pnb-panel")
         self.arrange()
 
-    def _section(self, name: str) -> widgets.Widget:
-        inside = self.forms[name].widget
-        return inside if name not in FOLDED else widgets.Accordion([inside], titles=(TITLES[name],), selected_index=None)
+    def _folded(self) -> widgets.Accordion:
+        titles = tuple(TITLES[name] for name in FOLDED)
+        return widgets.Accordion([self.forms[name].widget for name in FOLDED], titles=titles, selected_index=None)
 
     def _built(self) -> widgets.VBox:
         buttons = widgets.HBox([self.start, self.pause, self.stop, self.go_on, self.more])
@@ -67,8 +70,10 @@ class Controls:
         live = widgets.HBox([self.loss.widget, self.preview.pane])
         live.add_class("pnb-live")
         news = [self.state, self.problem, self.numbers]
+        settings = widgets.HBox([self._network, self._fit])
+        settings.add_class("pnb-settings")
         head = [Pane(STYLE, kind="style"), Pane(tag("h3", "Reconstruct")), self.scan, self.method]
-        return widgets.VBox([*head, *self._sections.values(), extras, buttons, *news, live, self.after])
+        return widgets.VBox([*head, settings, extras, buttons, *news, live, self.after])
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -82,8 +87,14 @@ class Controls:
 
     def arrange(self) -> None:
         """Show the settings of the chosen method and no others."""
-        for name, section in self._sections.items():
-            section.layout.display = None if name in self.sections else "none"
+        self._network.layout.display = None if "training" in self.sections else "none"
+        self._fit.layout.display = None if "refinement" in self.sections else "none"
+
+    @property
+    def shown(self) -> set[str]:
+        """The sections whose settings can be seen."""
+        parts = {self._network: ("training", *FOLDED), self._fit: ("refinement",)}
+        return {name for part, names in parts.items() if part.layout.display != "none" for name in names}
 
     def reflect(self, state: State, ready: bool, resumable: bool) -> None:
         """Which buttons and fields can be used in this state."""

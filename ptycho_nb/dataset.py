@@ -26,6 +26,7 @@ Indices = NDArray[np.int64]
 Positions = NDArray[np.float64]
 
 BORDER = 2  # canvas pixels beyond the outermost patch, for the cubic kernel
+WIDE = 4  # groups' worth of nearest patterns to draw from, where the nearest alone will not do
 SPLIT, GROUPS, SUBSAMPLE, ORDER = range(4)  # one random stream for each use of a seed
 
 
@@ -128,7 +129,7 @@ class GroupLoader:
         positions = self.positions[members]
         middle = (positions.amin(1, keepdim=True) + positions.amax(1, keepdim=True)).div(2).round()
         offsets = positions - middle + torch.tensor(self.canvas).div(2, rounding_mode="floor")
-        truth = None if self.truth is None else take(self.truth, positions, N)
+        truth = None if self.truth is None else take(self.truth, positions.to(self.truth.device, torch.float32), N)
         return Batch(patterns, self.mask, offsets.float().to(patterns.device), self.canvas, truth)
 
     def resumed(self, epoch: int, skip: int = 0) -> GroupLoader:
@@ -144,7 +145,7 @@ class Loaders(NamedTuple):
     val: GroupLoader | None
 
 
-def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 32, seed: int = 0, truth: bool = False, device: str = "cpu") -> Loaders:
+def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 64, seed: int = 0, truth: bool = False, device: str = "cpu") -> Loaders:
     """The loaders of a scan.
 
     Parameters
@@ -171,7 +172,7 @@ def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 32, seed: int =
     training, holding = used[~held], used[held]
     draw = np.random.default_rng([seed, GROUPS])
     copies = max(1, -(-(config.n_groups or 0) // len(training)))
-    groups = neighbour_groups(scan.positions, np.tile(training, copies), training, config, draw)
+    groups = neighbour_groups(scan.positions, np.tile(training, copies), training, config if copies == 1 else _varied(config), draw)
     if config.sequential_sampling and config.n_groups:
         groups = groups[: config.n_groups]
     judged = neighbour_groups(scan.positions, holding, training, config, draw)
@@ -214,6 +215,11 @@ def _check(used: int, M: int, config: DataConfig) -> None:
         )
 
 
+def _varied(config: DataConfig) -> DataConfig:
+    """Room to draw in: an anchor that comes several times is to have other neighbours each time."""
+    return config.replace(neighbor_count=config.neighbor_count or WIDE * config.C)
+
+
 def subsample(M: int, config: DataConfig, seed: int) -> Indices:
     """The patterns used, ascending: all, the first, or a seeded choice."""
     if config.n_subsample is None or config.n_subsample >= M:
@@ -244,7 +250,7 @@ def neighbour_groups(positions: Positions, anchors: Indices, pool: Indices, conf
     C = config.C
     if C == 1 or not len(anchors):
         return anchors.reshape(-1, 1) if C == 1 else np.empty((0, C), dtype=np.int64)
-    default = C - 1 if config.grouping == "nearest" else 4 * C
+    default = C - 1 if config.grouping == "nearest" else WIDE * C
     K = min(max(config.neighbor_count or default, C - 1), len(pool) - 1)
     near = pool[cKDTree(positions[pool]).query(positions[anchors], k=K + 1)[1]]  # (G, K + 1), nearest first
     own = near == anchors[:, None]

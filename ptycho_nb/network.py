@@ -235,9 +235,14 @@ AMPLITUDES: dict[str, Activation] = {
     "sigmoid": Activation(torch.sigmoid, 1.0986123),
     "swish": Activation(F.silu, 1.0203512),
     "softplus": Activation(F.softplus, 0.1106465),
-    "silu": Activation(F.silu, 1.0203512),
     "relu": Activation(F.relu, FLAT),
 }
+
+
+def outline(kind: str, size: Size) -> nn.Module:
+    """The network of that kind without memory for its numbers: names, shapes and types alone."""
+    with torch.device("meta"):
+        return NETWORKS[kind](size)
 
 
 def build_network(kind: str, size: Size, seed: int) -> nn.Module:
@@ -246,9 +251,7 @@ def build_network(kind: str, size: Size, seed: int) -> nn.Module:
     No global random state is read or changed: the modules are made without storage and
     filled afterwards.
     """
-    with torch.device("meta"):
-        network = NETWORKS[kind](size)
-    network = network.to_empty(device="cpu")
+    network = outline(kind, size).to_empty(device="cpu")
     for name, buffer in network.named_buffers():
         buffer.fill_(0 if name.endswith("mean") else 1)
     draw = torch.Generator().manual_seed(seed)

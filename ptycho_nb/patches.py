@@ -17,6 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ptycho_nb.physics import intensity
+
 CHUNK = 32  # patches worked on at once
 EMPTY = 1e-3  # coverage below this share of its maximum is empty, not divided
 
@@ -60,6 +62,25 @@ def divide(total: Tensor, coverage: Tensor) -> Tensor:
     """``total / coverage``, zero where the coverage is below ``EMPTY`` of its maximum or negative."""
     filled = coverage > EMPTY * coverage.amax((-2, -1), keepdim=True)
     return torch.where(filled, total / torch.where(filled, coverage, 1), torch.zeros((), dtype=total.dtype, device=total.device))
+
+
+def illumination(probe: Tensor, positions: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Photons (H, W) that fell on each object pixel: |probe|² at every position, rounded to whole pixels.
+
+    Parameters
+    ----------
+    probe : complex Tensor, shape (P, N, N)
+        Incoherent modes [sqrt(photons)].
+    positions : real Tensor, shape (M, 2)
+    shape : (H, W)
+    """
+    power = intensity(probe).sum(0)
+    N = power.shape[-1]
+    total = power.new_zeros(shape)
+    for corner in (positions.round().long() - N // 2).tolist():
+        if meet := _overlap(corner, N, shape):
+            total[meet[0]] += power[meet[1]]
+    return total
 
 
 def _parts(values: Tensor) -> Tensor:

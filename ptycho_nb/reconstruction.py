@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -14,13 +14,15 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.machine import borrowed_threads
 from ptycho_nb.model import PtychoPINN
-from ptycho_nb.network import centre
-from ptycho_nb.patches import divide, totals
+from ptycho_nb.network import FLAT, centre
+from ptycho_nb.patches import EMPTY, divide, illumination, totals
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.synchronise import patch_phases
 
 JUDGES = 256  # patterns, evenly over the scan, that decide whether synchronised phases are kept
+
+Parts = Iterable[tuple[slice, Tensor]]  # which patterns, and their patches (B, width, width)
 
 
 def reconstruct(model: PtychoPINN, scan: Scan, inference: InferenceConfig | None = None) -> Reconstruction:
@@ -28,7 +30,8 @@ def reconstruct(model: PtychoPINN, scan: Scan, inference: InferenceConfig | None
 
     Patches are predicted a batch at a time and added to one canvas, so that memory grows
     with the object and not with the patches; only a synchronisation of phases keeps them
-    all at once.
+    all at once. Where no patch speaks the object is flat. A scan whose axes are recorded
+    another way is turned first: ``scan.oriented(...)``.
 
     Parameters
     ----------
@@ -47,27 +50,26 @@ def reconstruct(model: PtychoPINN, scan: Scan, inference: InferenceConfig | None
         raise InputError(f"The model takes patterns of width {model.facts.N}, the scan has {scan.N}; crop the scan or train on it.")
     began = time.monotonic()
     config = inference or model.inference_config
-    oriented = scan.oriented(transpose=config.transpose, flip_rows=config.flip_rows, flip_columns=config.flip_columns)
     training = model.training
     model.eval()
     try:
         with borrowed_threads(), torch.inference_mode():
-            stitching = _Stitching(model, oriented, config)
-            best = _accepted(stitching, oriented, config)
+            best = _accepted(_Stitching(model, scan, config), config.synchronise)
     finally:
         model.train(training)
     settings = {**model.settings(), "inference": config.model_dump(mode="json")}
     return best.replace(seconds=time.monotonic() - began, settings=settings)
 
 
-def _accepted(stitching: _Stitching, scan: Scan, config: InferenceConfig) -> Reconstruction:
+def _accepted(stitching: _Stitching, synchronise: str) -> Reconstruction:
     """The stitch as it is or with synchronised phases: as asked, or the one that explains the photons better."""
-    if config.synchronise == "always":
-        return stitching.synchronised()
-    plain = stitching.plain()
-    if config.synchronise == "never":
-        return plain
-    other = stitching.synchronised()
+    if synchronise == "never":
+        return stitching.plain(stitching.patches())
+    parts = list(stitching.patches())
+    other = stitching.synchronised(parts)
+    if synchronise == "always":
+        return other
+    plain, scan = stitching.plain(parts), stitching.scan
     judges = np.unique(np.linspace(0, scan.M - 1, min(JUDGES, scan.M)).astype(int))
     misfits = [one.misfit(scan, "amplitude", judges) for one in (plain, other)]
     return other if misfits[1] < misfits[0] else plain
@@ -77,49 +79,49 @@ class _Stitching:
     """The patches of one scan, on their way to an object."""
 
     def __init__(self, model: PtychoPINN, scan: Scan, config: InferenceConfig) -> None:
-        self.model, self.scan, self.config = model, scan, config
+        self.model, self.scan, self.batch = model, scan, config.batch_size
         self.width = model.facts.width
-        self.weight = centre(model.patch_weight, self.width)
+        self.weight = centre(model.patch_weight, self.width).cpu()
         if config.weight == "uniform":
             self.weight = (self.weight > 0).to(self.weight.dtype)
         self.positions = torch.from_numpy(scan.positions - scan.canvas.origin)
 
     def patches(self) -> Iterator[tuple[slice, Tensor]]:
-        """Which patterns, and their patches (B, width, width)."""
-        for first in range(0, self.scan.M, self.config.batch_size):
-            some = slice(first, first + self.config.batch_size)
+        """Predicted a batch at a time."""
+        for first in range(0, self.scan.M, self.batch):
+            some = slice(first, first + self.batch)
             measured = torch.from_numpy(self.scan.intensity[some]).to(self.model.device)
-            yield some, centre(self.model(measured.unsqueeze(1)).squeeze(1), self.width)
+            yield some, centre(self.model(measured.unsqueeze(1)).squeeze(1), self.width).cpu()
 
-    def plain(self) -> Reconstruction:
+    def synchronised(self, parts: Parts) -> Reconstruction:
+        """Patches brought to one phase, then averaged."""
+        patches = torch.cat([p for _, p in parts]).numpy()
+        phases = torch.from_numpy(patch_phases(patches, self.scan.positions, self.weight.numpy()))
+        return self.plain((some, p * phases[some, None, None]) for some, p in parts)
+
+    def plain(self, parts: Parts) -> Reconstruction:
         """Patches averaged as they are."""
-        return self._stitch(self.patches())
-
-    def synchronised(self) -> Reconstruction:
-        """Patches brought to one phase first."""
-        parts = list(self.patches())
-        patches = torch.cat([p for _, p in parts]).cpu().numpy()
-        phases = torch.from_numpy(patch_phases(patches, self.scan.positions, self.weight.cpu().numpy()))
-        return self._stitch((some, p * phases[some, None, None].to(p.device)) for some, p in parts)
-
-    def _stitch(self, parts: Iterator[tuple[slice, Tensor]]) -> Reconstruction:
-        shape = self.scan.canvas.shape
-        total = torch.zeros(shape, dtype=torch.complex64)
-        coverage = torch.zeros(shape)
-        weight = self.weight.cpu()
+        scan, shape = self.scan, self.scan.canvas.shape
+        total, weights = torch.zeros(shape, dtype=torch.complex64), torch.zeros(shape)
         for some, patches in parts:
-            values, weights = totals(patches.cpu(), self.positions[some], shape, weight)
+            values, cover = totals(patches, self.positions[some], shape, self.weight)
             total += values
-            coverage += weights
-        photons = float(np.sum(np.abs(self.scan.probe) ** 2)) / float(weight.sum())
+            weights += cover
         return Reconstruction(
-            object=divide(total, coverage).numpy(),
-            coverage=coverage.clamp(min=0).numpy() * np.float32(photons),
-            probe=self.scan.probe,
-            positions=self.scan.positions,
-            origin=self.scan.canvas.origin,
-            pixel_size=self.scan.pixel_size,
+            object=_flat_elsewhere(divide(total, weights), weights).numpy(),
+            coverage=illumination(torch.from_numpy(scan.probe), self.positions, shape).numpy(),
+            probe=scan.probe,
+            positions=scan.positions,
+            origin=scan.canvas.origin,
+            pixel_size=scan.pixel_size,
             method="Network",
             state=State.DONE,
-            name=self.scan.name,
+            name=scan.name,
         )
+
+
+def _flat_elsewhere(found: Tensor, weights: Tensor) -> Tensor:
+    """FLAT with the mean phase of what was found where no patch speaks: zero would be opaque."""
+    seen = weights > EMPTY * weights.max()
+    mean = found[seen].mean()
+    return torch.where(seen, found, FLAT * mean / mean.abs().clamp(min=1e-12))

@@ -95,6 +95,8 @@ class Reconstruction:
         """Photons (B, N, N) that object and probe give for some patterns of the scan, by index."""
         canvas, positions = self._padded()
         chosen = torch.as_tensor(np.asarray(patterns, dtype=np.int64))
+        if not len(chosen) or int(chosen.min()) < 0 or int(chosen.max()) >= len(positions):
+            raise InputError(f"The patterns asked for are none or reach outside 0 to {len(positions) - 1}; choose among the scan's own.")
         photons = expected_photons(canvas, torch.from_numpy(self.probe), positions[chosen])
         return np.asarray(photons.numpy(), dtype=np.float32)
 

@@ -20,6 +20,7 @@ from scipy.sparse.linalg import eigsh
 from scipy.spatial import cKDTree
 
 NEIGHBOURS = 8  # overlaps looked at from each patch
+DENSE = 32  # patches below which a dense solver is used: the sparse one needs more than a few
 FLOOR = 1e-6  # of the mean overlap, added to the diagonal: keeps a lone patch solvable
 
 
@@ -49,8 +50,11 @@ def patch_phases(patches: NDArray[np.complex64], positions: NDArray[np.float64],
     degree = np.asarray(abs(connection).sum(1)).ravel()
     laplacian = (diags(degree + FLOOR * degree.mean()) - connection).tocsc()
     # The vector sought has factors conj(phase): row i asks for phase_i agreement_ij conj(phase_j) = |agreement_ij|.
-    start = np.ones(M, dtype=complex)  # named, so that the answer is repeatable
-    lowest = eigsh(laplacian, k=1, sigma=0, which="LM", v0=start)[1][:, 0]
+    if M < DENSE:
+        lowest = np.linalg.eigh(laplacian.toarray())[1][:, 0]
+    else:
+        start = np.ones(M, dtype=complex)  # named, so that the answer is repeatable
+        lowest = eigsh(laplacian, k=1, sigma=0, which="LM", v0=start)[1][:, 0]
     return np.asarray(np.exp(-1j * np.angle(lowest * np.exp(-1j * np.angle(lowest.sum())))), dtype=np.complex64)
 
 

@@ -16,7 +16,7 @@ from ptycho_nb.dataset import Batch, loaders
 from ptycho_nb.errors import InputError
 from ptycho_nb.losses import amplitude
 from ptycho_nb.model import PtychoPINN, ScanFacts
-from ptycho_nb.model.module import ENERGY, lit_width
+from ptycho_nb.model.facts import ENERGY, lit_width
 from ptycho_nb.model.optimisers import EXPONENTIAL_END, SCHEDULES
 from ptycho_nb.network import FLAT, centre
 from ptycho_nb.patches import take
@@ -37,7 +37,7 @@ def first_batch(scan: Scan, data: DataConfig | None = None, truth: bool = False)
 
 def test_the_module_takes_the_four_configs():
     configs = SMALL, DataConfig(gridsize=3), TrainingConfig(epochs=2), InferenceConfig(batch_size=7)
-    module = PtychoPINN(*configs, facts=ScanFacts(16, 1, 10, 1e5))
+    module = PtychoPINN(*configs, facts=ScanFacts(16, 1, 10, 1e5, 42, ""))
     assert (module.model_config, module.data_config, module.training_config, module.inference_config) == configs
     assert isinstance(module, L.LightningModule)
     assert module.automatic_optimization

@@ -360,7 +360,7 @@ def full_scan(rng, parts):
     return Scan(
         intensity=rng.random((M, N, N), dtype=np.float32) * 1e5,
         positions=parts["positions"] + rng.random((M, 2)) / 3,
-        probe=np.stack([parts["probe"], parts["probe"] * 0.1j]),
+        probe=np.stack([60 * parts["probe"], parts["probe"] * 6j]),
         truth=parts["truth"],
         true_probe=parts["probe"],
         true_positions=parts["positions"],

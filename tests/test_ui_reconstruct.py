@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import re
 import threading
@@ -34,7 +35,7 @@ def nothing_stays():
     widgets, threads = len(_instances), names_of_threads()
     yield
     assert len(_instances) == widgets
-    assert names_of_threads() == threads
+    assert until(lambda: names_of_threads() == threads, 5)
 
 
 def names_of_threads() -> list[str]:
@@ -100,6 +101,7 @@ def test_the_python_shown_follows_the_form_and_names_the_source(make):
     assert "simulate_scan(SimulationConfig(N=32))" in panel.python
     panel.controls.forms["refinement"].fields["epochs"].box.value = "5"
     assert "epochs=5" in panel.controls.code.value
+    assert html.unescape(panel.controls.code.value) == f"<pre>{panel.python}</pre>"
     assert "train(" not in panel.python
 
 
@@ -321,6 +323,16 @@ def test_a_result_that_cannot_be_judged_is_kept(make, monkeypatch, caplog):
     assert panel.state is State.DONE
 
 
+def test_those_who_wait_for_a_result_get_it_and_may_fail(make, caplog):
+    panel, got = make(), []
+    panel.on_end(lambda result: 1 / 0)
+    panel.on_end(got.append)
+    with caplog.at_level(logging.CRITICAL):
+        panel.run()
+    assert got == [panel.result]
+    assert panel.state is State.DONE
+
+
 def test_closing_stops_a_run_and_leaves_nothing():
     before = len(_instances)
     panel = ReconstructPanel(SCAN, *ENDLESS)
@@ -328,7 +340,7 @@ def test_closing_stops_a_run_and_leaves_nothing():
     assert begun(panel)
     panel.close()
     assert len(_instances) == before
-    assert names_of_threads() == []
+    assert until(lambda: names_of_threads() == [], 5)
     assert panel.run() is not None  # what it had; no new run
     assert panel.state not in BUSY
 
@@ -341,7 +353,7 @@ def test_a_hundred_runs_leave_no_widget_and_no_thread(make):
     for _ in range(100):
         panel.controls.start.click()
         assert panel.wait(20)
-    assert (len(_instances), names_of_threads()) == before
+    assert until(lambda: (len(_instances), names_of_threads()) == before, 5)
 
 
 def test_names_of_strangers_are_text(make):
@@ -373,10 +385,29 @@ def test_live_numbers_name_epoch_rate_and_time_left(make):
 
 
 def test_a_training_pays_back_when_its_reconstruction_is_quicker():
-    times = {"Network": 61.0, "Iterative": 7.0}
-    assert "after 11 scans" in payback(times, 1.0)  # 60 / (7 - 1) = 10: from the eleventh on
-    assert "does not pay back" in payback(times, 8.0)
-    assert payback({"Network": 61.0}, 1.0) == ""
+    assert "after 11 scans" in payback(iterative=7, once=1, training=60)  # equal after ten
+    assert "does not pay back" in payback(iterative=7, once=8, training=60)
+
+
+def test_the_payback_is_told_once_both_ways_were_run(make):
+    panel = make()
+    panel.run()
+    assert "pay" not in panel.controls.after.value
+    panel.controls.method.value = "Network"
+    panel.run()
+    assert re.search(r"The training (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
+
+
+def test_a_scan_is_not_exchanged_under_a_run(make):
+    panel = make(*ENDLESS)
+    panel.controls.start.click()
+    assert begun(panel)
+    with pytest.raises(InputError, match="stop it before"):
+        panel.scan = SCAN
+    panel.stop()
+    assert panel.wait(20)
+    panel.scan = SCAN
+    assert panel.result is None
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (180, "3 min"), (9000, "2.5 h")])

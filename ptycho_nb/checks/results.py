@@ -107,11 +107,12 @@ def vortices(result: Reconstruction, scan: Scan | None) -> Finding | None:
 
 
 def bound(result: Reconstruction, scan: Scan | None) -> Finding | None:
-    """Positions that have gone as far as they may."""
-    limit = _max_shift(result.settings)
-    if scan is None or limit is None or result.positions.shape != scan.positions.shape:
+    """Corrections of positions that have gone as far as they may from where the fit began."""
+    fit, measured = result.settings.get("refinement"), result.optimiser.get("measured")
+    if not (isinstance(fit, dict) and fit.get("refine_positions")) or measured is None or measured.shape != result.positions.shape:
         return None
-    stuck = np.abs(result.positions - scan.positions).max(1) >= AT_BOUND * limit
+    limit = float(fit.get("max_shift", np.inf))
+    stuck = np.abs(result.positions - measured).max(1) >= AT_BOUND * limit
     if stuck.mean() < BOUND_SHARE:
         return None
     return Finding(
@@ -119,13 +120,6 @@ def bound(result: Reconstruction, scan: Scan | None) -> Finding | None:
         f"{stuck.mean():.0%} of the positions moved by the greatest shift, {limit:.3g} px",
         "check unit, axes and signs of the positions; raise max_shift only if errors that large are likely",
     )
-
-
-def _max_shift(settings: dict[str, Any]) -> float | None:
-    """The setting of that name, wherever it stands in the configs of a run."""
-    parts = [settings, *(v for v in settings.values() if isinstance(v, dict))]
-    found = [float(part["max_shift"]) for part in parts if "max_shift" in part]
-    return found[0] if found else None
 
 
 def _finite(result: Reconstruction) -> bool:

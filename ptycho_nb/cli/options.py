@@ -59,7 +59,9 @@ def settings_from(path: Path | None, preset: str | None, changes: Iterable[str] 
 
 
 def _start(preset: str | None) -> dict[str, Config]:
-    return {section: kind.preset(preset) if preset else kind() for section, kind in CONFIGS.items()}
+    if preset is not None and preset not in TrainingConfig.presets():
+        raise ConfigError(unknown("preset", preset, TrainingConfig.presets()))
+    return {section: kind.preset(preset) if preset in kind.presets() else kind() for section, kind in CONFIGS.items()}
 
 
 def with_changes(configs: Mapping[str, Config], changes: Iterable[str]) -> dict[str, Any]:

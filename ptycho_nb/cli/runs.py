@@ -54,7 +54,7 @@ def train_network(
     data = load_scan(scan, **reading) if scan else simulate_scan(settings.simulation)
     told(data)
     training = trained(data, settings, Control())
-    result = reconstruct(training.model, data, settings.inference)
+    result = seen(training, data, settings)
     with whole_folder(folder) as filling:
         training.save(filling / "model.safetensors")
         write_atomic(filling / "history.json", _json(training.history.to_dict()))
@@ -100,6 +100,12 @@ def trained(scan: Scan, settings: Settings, control: Control) -> Training:
         return train(scan, settings.training, settings.model, settings.data, settings.inference, **watch._asdict())
 
 
+def seen(training: Training, scan: Scan, settings: Settings) -> Reconstruction:
+    """What the trained network makes of the scan; how the training ended is how this ends."""
+    result = reconstruct(training.model, scan, settings.inference)
+    return result.replace(state=training.state, history=training.history, seconds=training.seconds + result.seconds)
+
+
 def ended(state: State, message: str) -> int:
     """The exit code; says why, where a run did not reach its end."""
     if state is State.DONE:
@@ -109,7 +115,9 @@ def ended(state: State, message: str) -> int:
 
 
 def _network(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
-    return reconstruct(model or trained(scan, settings, control).model, scan, settings.inference)
+    if model:
+        return reconstruct(model, scan, settings.inference)
+    return seen(trained(scan, settings, control), scan, settings)
 
 
 def _iterative(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
@@ -118,7 +126,7 @@ def _iterative(scan: Scan, settings: Settings, model: PtychoPINN | None, control
 
 def _both(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
     start = _network(scan, settings, model, control)
-    return start if control.stopping else _fitted(scan, settings, start, control)
+    return start if control.stopping or start.state is State.DIVERGED else _fitted(scan, settings, start, control)
 
 
 def _fitted(scan: Scan, settings: Settings, start: Reconstruction | None, control: Control) -> Reconstruction:
@@ -139,7 +147,7 @@ def _compared(scan: Scan, settings: Settings, model: PtychoPINN | None, control:
             **watch._asdict(),
         )
     typer.echo(str(found))
-    return found.best
+    return found
 
 
 def _json(content: Any) -> Any:

@@ -70,8 +70,6 @@ class SimulationConfig(Config):
 class DataConfig(Config):
     """How patterns are grouped, and which are kept for validation."""
 
-    PRESETS: ClassVar = {"quick": {}, "standard": {}, "best": {}}
-
     gridsize: int = setting(
         4, "A group holds gridsize² overlapping patterns that must agree on one object", label="Group grid", ge=1, le=4
     )
@@ -79,9 +77,9 @@ class DataConfig(Config):
         "nearest", "Neighbours drawn among the nearest, or one from each quadrant round the anchor (gridsize 2)", label="Grouping"
     )
     neighbor_count: int | None = setting(
-        None, "Nearest patterns a group is drawn from; empty: just as many as it needs", label="Neighbours", unit="patterns", ge=1, le=256, advanced=True
+        None, "Nearest patterns from which an anchor's neighbours are drawn; empty: as many as it needs, or 4 gridsize² for quadrants and for more groups than patterns", label="Neighbours", unit="patterns", ge=1, le=256, advanced=True
     )
-    n_groups: int | None = setting(None, "Groups an epoch; empty: as many as read each pattern once", label="Groups", unit="groups", ge=1, le=10_000_000, advanced=True)
+    n_groups: int | None = setting(None, "Groups an epoch, each pattern in turn the anchor; empty: as many as read each pattern once", label="Groups", unit="groups", ge=1, le=10_000_000, advanced=True)
     n_subsample: int | None = setting(None, "Patterns used; empty: all", label="Patterns used", unit="patterns", ge=1, le=10_000_000, advanced=True)
     sequential_sampling: bool = setting(
         False, "Take the first groups and patterns in the order of the scan instead of a random choice", label="In scan order", advanced=True
@@ -97,14 +95,12 @@ class DataConfig(Config):
 class ModelConfig(Config):
     """The network."""
 
-    PRESETS: ClassVar = {"quick": {}, "standard": {}, "best": {}}
-
     network: Literal["global_map", "cnn", "fourier"] = setting(
         "global_map",
         "global_map is fast and learns one scan; cnn is a convolutional encoder with two decoders; fourier mixes in frequency space",
         label="Network",
     )
-    amp_activation: Literal["sigmoid", "swish", "softplus", "silu", "relu"] = setting(
+    amp_activation: Literal["sigmoid", "swish", "softplus", "relu"] = setting(
         "sigmoid", "Last step of the amplitude decoder of cnn and fourier", label="Amplitude activation", advanced=True
     )
     n_filters_scale: float = setting(1.0, "Width of cnn and fourier over the standard one", label="Filters scale", ge=0.125, le=8, log=True, advanced=True)
@@ -117,7 +113,7 @@ class TrainingConfig(Config):
     PRESETS: ClassVar = {"quick": {"epochs": 20}, "standard": {}, "best": {"epochs": 240}}
 
     epochs: int = setting(90, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
-    batch_size: int = setting(32, "Patterns in a step, a multiple of the group's", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
+    batch_size: int = setting(64, "Patterns in a step: as many whole groups of gridsize² as fit, at least one group", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
     learning_rate: float = setting(1e-3, "Greatest step size of the optimiser", label="Learning rate", ge=1e-7, le=1.0, log=True)
     loss: Literal["amplitude", "poisson"] = setting("amplitude", "Noise model of the detector; poisson for weak patterns", label="Loss")
     objective: Literal["unsupervised", "supervised"] = setting(
@@ -148,9 +144,6 @@ class InferenceConfig(Config):
     synchronise: Literal["auto", "always", "never"] = setting(
         "auto", "Bring patches to one phase before they are averaged; auto keeps it where the photons are then explained better", label="Synchronise phases"
     )
-    transpose: bool = setting(False, "Swap rows and columns of the positions", label="Swap axes", advanced=True)
-    flip_rows: bool = setting(False, "Turn the row axis of the positions round", label="Flip rows", advanced=True)
-    flip_columns: bool = setting(False, "Turn the column axis of the positions round", label="Flip columns", advanced=True)
 
 
 class RefinementConfig(Config):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
@@ -80,6 +80,16 @@ class Config(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError.of(self._sentences(error)) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """True is no number and 1 is no yes; digits in words, as a command line gives them, are a number."""
+        name = str(info.field_name)
+        kind = _setting(name, cls.model_fields[name]).kind
+        if kind in (int, float) and isinstance(value, bool) or kind is bool and not isinstance(value, bool | str):
+            raise ValueError(f"no {kind.__name__}")
+        return value
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:

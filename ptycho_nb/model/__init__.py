@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from ptycho_nb.model.module import PtychoPINN, ScanFacts
+from ptycho_nb.model.facts import ScanFacts
+from ptycho_nb.model.module import PtychoPINN
 
 __all__ = ["PtychoPINN", "ScanFacts"]

@@ -4,69 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self, TypeVar
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.config import Config, DataConfig, InferenceConfig, ModelConfig, TrainingConfig
 from ptycho_nb.dataset import Batch
-from ptycho_nb.errors import InputError
+from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.files import shown
 from ptycho_nb.losses import LOSSES, total_variation
+from ptycho_nb.model.facts import ScanFacts
 from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
-from ptycho_nb.model.storage import Stored, fill, read_tensors, write_tensors
-from ptycho_nb.network import FLAT, Size, acquaint, build_network, centre, surround
+from ptycho_nb.model.storage import Stored, check_fit, fill, read_tensors, write_tensors
+from ptycho_nb.network import FLAT, Size, acquaint, build_network, centre, outline, surround
 from ptycho_nb.patches import take, totals
 from ptycho_nb.physics import diffract, intensity
 from ptycho_nb.scan import Scan
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
-ENERGY = 0.95  # share of the probe's energy inside the square that is predicted
 CHUNK = 512  # patterns looked at at once
 GROUND = 5e-3  # weight of the flat object under the stitch, over the greatest of a patch
-
-
-@dataclass(frozen=True)
-class ScanFacts:
-    """What the model has to know of a scan beside its probe, as plain numbers.
-
-    Attributes
-    ----------
-    N : int
-        Width of a pattern [px].
-    modes : int
-        Probe modes.
-    width : int
-        Side of the central square that holds ``ENERGY`` of the probe, even [px]: what is predicted of a patch.
-    photons : float
-        Mean photons in a pattern.
-    """
-
-    N: int
-    modes: int
-    width: int
-    photons: float
-
-    @classmethod
-    def of(cls, scan: Scan) -> Self:
-        """The facts of a scan."""
-        return cls(scan.N, len(scan.probe), lit_width(scan.probe), max(scan.photons, 1e-12))  # all light may be masked
-
-
-def lit_width(probe: NDArray[np.complex64]) -> int:
-    """Even side of the least central square that holds ``ENERGY`` of a probe (P, N, N) [px]."""
-    energy = np.square(np.abs(probe)).sum(0)
-    N = energy.shape[-1]
-    halves = range(2, N // 2 + 1)
-    inside = (energy[N // 2 - h : N // 2 + h, N // 2 - h : N // 2 + h].sum() for h in halves)
-    return 2 * next((h for h, e in zip(halves, inside, strict=True) if e >= ENERGY * energy.sum()), N // 2)
 
 
 class PtychoPINN(L.LightningModule):
@@ -99,8 +61,7 @@ class PtychoPINN(L.LightningModule):
         self.facts = facts if isinstance(facts, ScanFacts) else ScanFacts(**facts)
         self.save_hyperparameters(self.settings())
         N = self.facts.N
-        size = Size(N, self.facts.width, self.model_config.hidden, self.model_config.n_filters_scale, self.model_config.amp_activation)
-        self.network = build_network(self.model_config.network, size, self.training_config.seed)
+        self.network = build_network(self.model_config.network, _size(self.model_config, self.facts), self.training_config.seed)
         self.register_buffer("probe", torch.zeros(self.facts.modes, N, N, dtype=torch.complex64))
         self.register_buffer("believed", torch.ones(N, N, dtype=torch.bool))
         self.loss = LOSSES[self.training_config.loss]
@@ -169,9 +130,10 @@ class PtychoPINN(L.LightningModule):
         total, cover = totals(centre(patches, self.facts.width), offsets, canvas, weight)
         return take(_grounded(total, cover), offsets, self.facts.N)
 
-    def explain(self, batch: Batch) -> Tensor:
-        """Photons (B, C, N, N) that the predicted object would have scattered."""
-        return diffract(self.agree(self(batch.intensity), batch.offsets, batch.canvas), self.probe)
+    def explain(self, batch: Batch, patches: Tensor | None = None) -> Tensor:
+        """Photons (B, C, N, N) that the predicted object would have scattered; ``patches`` where they are predicted already."""
+        patches = self(batch.intensity) if patches is None else patches
+        return diffract(self.agree(patches, batch.offsets, batch.canvas), self.probe)
 
     def misfit(self, batch: Batch) -> Tensor:
         """The loss of a batch, relative to the mean photons of a pixel: a scalar."""
@@ -179,8 +141,7 @@ class PtychoPINN(L.LightningModule):
         if self.training_config.objective == "supervised":
             misfit = self.distance_to_truth(patches, batch)
         else:
-            expected = diffract(self.agree(patches, batch.offsets, batch.canvas), self.probe)
-            misfit = self.loss(expected, batch.intensity, batch.mask) * (self.facts.N**2 / self.facts.photons)
+            misfit = self.loss(self.explain(batch, patches), batch.intensity, batch.mask) * (self.facts.N**2 / self.facts.photons)
         if self.training_config.total_variation:
             misfit = misfit + self.training_config.total_variation * total_variation(centre(patches, self.facts.width))
         return misfit
@@ -261,18 +222,29 @@ class PtychoPINN(L.LightningModule):
 
     @classmethod
     def restore(cls, stored: Stored, name: str) -> Self:
-        """The module in a file's content."""
+        """The module in a file's content; nothing is built before the settings are seen to fit the tensors."""
+        tensors = stored.part("model")
         try:
-            module = cls(**stored.head["settings"])
-        except (KeyError, TypeError) as error:
+            settings = dict(stored.head["settings"])
+            facts, config = ScanFacts.stored(settings["facts"], tensors, name), _config(ModelConfig, settings["model"])
+            networks = {f"network.{part}": tensor.shape for part, tensor in outline(config.network, _size(config, facts)).state_dict().items()}
+            check_fit(networks, {part: t.shape for part, t in tensors.items() if part.startswith("network.")}, name)
+            module = cls(**{**settings, "facts": facts})
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError | ConfigError):
+                raise
             raise InputError(f"{name} lacks settings of this ptycho_nb; save it with the same release.") from error
-        fill(module, stored.part("model"), name)
+        fill(module, tensors, name)
         return module
 
 
 def _grounded(total: Tensor, cover: Tensor) -> Tensor:
     """The weighted mean over a faint flat object; flat where next to nothing, or a negative lobe of the cubic kernel, covers it."""
     return FLAT + torch.where(cover > GROUND, (total - FLAT * cover) / (cover.clamp(min=0) + GROUND), 0)
+
+
+def _size(config: ModelConfig, facts: ScanFacts) -> Size:
+    return Size(facts.N, facts.width, config.hidden, config.n_filters_scale, config.amp_activation)
 
 
 def _config(kind: type[AnyConfig], given: AnyConfig | Mapping[str, Any]) -> AnyConfig:

@@ -71,6 +71,25 @@ def _check(path: str | os.PathLike[str], marks: Mapping[str, str], kinds: tuple[
         )
 
 
+def check_fit(own: Mapping[str, Any], found: Mapping[str, Any], what: str) -> None:
+    """Every name is in both, with the same thing under it.
+
+    Raises
+    ------
+    InputError
+        Names the first tensor that does not fit.
+    """
+    wrong = sorted(set(own) ^ set(found)) or sorted(name for name in own if own[name] != found[name])
+    if wrong:
+        raise InputError(
+            f"{what} does not fit its settings: {len(wrong)} tensors differ, first {wrong[0][:60]!r}; load it with its own settings."
+        )
+
+
+def _kinds(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+
+
 def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
     """Put stored tensors into a module; every name, shape and type must match.
 
@@ -79,14 +98,7 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> N
     InputError
         Names the first tensor that does not fit.
     """
-    own = module.state_dict()
-    wrong = sorted(set(own) ^ set(tensors)) or sorted(
-        n for n in own if (own[n].shape, own[n].dtype) != (tensors[n].shape, tensors[n].dtype)
-    )
-    if wrong:
-        raise InputError(
-            f"{what} does not fit its settings: {len(wrong)} tensors differ, first {wrong[0][:60]!r}; load it with its own settings."
-        )
+    check_fit(_kinds(module.state_dict()), _kinds(tensors), what)
     if not all(bool(t.isfinite().all()) for t in tensors.values()):
         raise InputError(f"{what} holds NaN or infinite weights; train it again.")
     module.load_state_dict(dict(tensors))

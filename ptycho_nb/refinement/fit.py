@@ -25,6 +25,7 @@ from torch.optim.adam import adam
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.losses import FLOOR
+from ptycho_nb.patches import illumination
 from ptycho_nb.physics import whole_and_rest
 from ptycho_nb.refinement.shifts import TERMS, Shifts
 
@@ -80,6 +81,7 @@ class Fit:
         self.start = positions.to(probe.device, probe.real.dtype)
         self.positions = self.start.clone()
         self.probe_peak = float(self.probe.abs().amax())
+        self._fields: Tensor | None = None  # the series of the present probe
         self.movers = {
             "object": Adam(torch.view_as_real(self.object)),
             "probe": Adam(torch.view_as_real(self.probe)),
@@ -92,6 +94,10 @@ class Fit:
         _, rest = whole_and_rest(self.positions, self.N)
         self._cut(self.positions - rest, Shifts(self.probe, rest))
 
+    def renew(self) -> None:
+        """Choose the terms of the shift series anew, for the probe as it is now."""
+        self._shifts, self._fields = Shifts(self.probe, self.positions - self._whole), None
+
     def _cut(self, whole: Tensor, shifts: Shifts) -> None:
         """Patches round whole-pixel positions, the probe shifted by a series made for the rest."""
         self._whole, self._shifts = whole, shifts
@@ -99,7 +105,7 @@ class Fit:
         self._windows = [_window(self.object, corner, self.N) for corner in corners.tolist()]
         gradient = self.movers["object"].gradient
         self._gradient_windows = [_window(gradient, corner, self.N) for corner in corners.tolist()]
-        self._fields: Tensor | None = None
+        self._fields = None
         self._still = True  # until positions leave what the coefficients were made for
 
     def fields(self) -> Tensor:
@@ -125,13 +131,9 @@ class Fit:
         return self._misfit(far, self.measured[chosen])[0]
 
     def coverage(self) -> Tensor:
-        """Photons (H, W) that fell on each object pixel, positions rounded to whole pixels."""
-        total = torch.zeros_like(self.object.real)
-        power = (self.probe.abs().square() * self.N**2).sum(0)
-        corners, _ = whole_and_rest(self.positions, self.N)
-        for corner in corners.tolist():
-            _window(total, corner, self.N).add_(power)
-        return total
+        """Photons (H, W) that fell on each object pixel, in units of the probe as it is now."""
+        shape = (self.object.shape[0], self.object.shape[1])
+        return illumination(self.probe * self.N, self.positions, shape)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that ``load_state`` needs to go on as if nothing had happened."""

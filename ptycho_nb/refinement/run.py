@@ -18,6 +18,7 @@ from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noi
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
+RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
 THREADS = 1  # a second one gains nothing on transforms this small
 
 
@@ -53,8 +54,11 @@ def refine(
     Raises
     ------
     InputError
-        ``start`` or ``resume_from`` does not belong to the scan.
+        ``start`` or ``resume_from`` does not belong to the scan, both are given, or the fit to go
+        on with ran with another batch size, seed or held-out share.
     """
+    if start is not None and resume_from is not None:
+        raise InputError("Both start and resume_from are given; a fit that goes on has its own start: give one of them.")
     config = config or RefinementConfig.preset("best")
     history = History(listener, control)
     device = pick_device(config.accelerator)
@@ -91,7 +95,7 @@ class _Run:
         if begin is not None:
             _belongs(begin, scan)
         self.measured = _measured(scan, start, earlier)
-        self.space: Room = room(scan, config, self.measured)
+        self.space: Room = room(scan, config, self.measured, begin)
         probe = scan.probe if begin is None else begin.probe
         self.positions = scan.positions if begin is None else begin.positions
         self.method = "Iterative" if begin is None or begin.method == "Iterative" else "Network, then iterative"
@@ -109,6 +113,7 @@ class _Run:
             farthest=config.max_shift,
             floor=dark_floor(scan, self.loss),
         )
+        self.order = np.array([config.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
         self.first_step = self.step = 0
         self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)
         if earlier is not None:
@@ -117,6 +122,8 @@ class _Run:
         self.total = (self.first_step // self.per_epoch + config.epochs) * self.per_epoch  # an epoch cut short is one of them
 
     def _take_up(self, earlier: Reconstruction) -> None:
+        if not np.array_equal(earlier.optimiser["order"], self.order):
+            raise InputError("resume_from ran with another batch_size, holdout or seed; keep them, or give it as start instead.")
         self.fit.load_state(earlier.optimiser)
         self.first_step = self.step = int(earlier.optimiser["step"])
         self.photons = float(earlier.optimiser["photons"])
@@ -161,11 +168,13 @@ class _Run:
             metrics["val_loss"] = self.fit.misfit(self.judged.tolist())
         if self.config.refine_positions:
             self.fit.recut()
+        elif self.config.refine_probe and (self.step // self.per_epoch) % RENEWED == 0:
+            self.fit.renew()
         self.history.record_epoch(**metrics)
 
     def preview(self) -> Preview:
         """Object and probe as they are now."""
-        return Preview(self._object(), self.scan.canvas.origin, self._probe())
+        return Preview(self._object(), self.space.canvas.origin, self._probe())
 
     def _object(self) -> NDArray[np.complex64]:
         return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop] / self._gain())
@@ -179,13 +188,14 @@ class _Run:
 
     def result(self) -> Reconstruction:
         """What the run has reached."""
+        where = {"step": np.array(self.step), "photons": np.array(self.photons), "order": self.order, "measured": self.measured}
         moved = self.fit.positions.cpu().numpy().astype(np.float64) + self.space.origin
         return Reconstruction(
             object=self._object(),
             coverage=np.ascontiguousarray(self.fit.coverage().cpu().numpy()[self.space.crop] * self._gain() ** 2),
             probe=self._probe(),
             positions=moved if self.config.refine_positions else self.positions,
-            origin=self.scan.canvas.origin,
+            origin=self.space.canvas.origin,
             pixel_size=self.scan.pixel_size,
             method=self.method,
             state=self.history.state,
@@ -193,7 +203,7 @@ class _Run:
             seconds=self.history.elapsed,
             settings={"refinement": self.config.model_dump(mode="json")},
             name=self.scan.name,
-            optimiser={**self.fit.state(), "step": np.array(self.step), "photons": np.array(self.photons), "measured": self.measured},
+            optimiser={**self.fit.state(), **where},
         )
 
 
@@ -210,7 +220,7 @@ def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction 
     if earlier is None:
         return scan.positions if start is None else start.positions
     stored = earlier.optimiser
-    shapes = {"step": (), "photons": (), "measured": scan.positions.shape}
+    shapes = {"step": (), "photons": (), "order": (3,), "measured": scan.positions.shape}
     if any(name not in stored or stored[name].shape != shape for name, shape in shapes.items()):
         raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
     return stored["measured"]

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.losses import FLOOR
 from ptycho_nb.result import Reconstruction
-from ptycho_nb.scan import MARGIN, Scan
+from ptycho_nb.scan import MARGIN, Canvas, Scan
 
 ENOUGH = 1e5  # photons a pattern from which noise is nearly Gaussian and the amplitude loss forgives the model's own errors better
 DARK = 0.03  # of the root of a pixel's mean photons: the best or near it from 3e3 to 3e5 photons a pattern
@@ -21,22 +21,28 @@ SEED_POWER = 0.02  # of the first mode, given to each further mode at the start
 
 @dataclass(frozen=True)
 class Room:
-    """The array on which the fit works: the scan's canvas, widened until every patch has its place."""
+    """The array on which the fit works: the result's canvas, widened until every patch has its place."""
 
     origin: tuple[int, int]
     shape: tuple[int, int]
-    crop: tuple[slice, slice]  # the scan's canvas in it
+    crop: tuple[slice, slice]  # the result's canvas in it
+    canvas: Canvas  # the result's
 
 
-def room(scan: Scan, config: RefinementConfig, positions: NDArray[np.float64]) -> Room:
-    """Where every patch fits that begins at ``positions`` (M, 2), corrected ones included."""
+def room(scan: Scan, config: RefinementConfig, positions: NDArray[np.float64], start: Reconstruction | None = None) -> Room:
+    """Where every patch fits that begins at ``positions`` (M, 2), corrected ones included.
+
+    The result gets the scan's canvas, or the start's where its positions lie elsewhere, as a twin's do.
+    """
     rim = scan.N // 2 + MARGIN + (math.ceil(config.max_shift) if config.refine_positions else 0)
-    origin, shape = scan.canvas
+    elsewhere = start is not None and np.abs(positions - scan.positions).max() > scan.N / 2
+    canvas = start.canvas if start is not None and elsewhere else scan.canvas
+    origin, shape = canvas
     low = np.minimum(np.floor(positions.min(0)) - rim, origin).astype(int)
     high = np.maximum(np.ceil(positions.max(0)) + rim, np.add(origin, shape)).astype(int)
     first = np.subtract(origin, low)
     crop = tuple(slice(int(f), int(f) + n) for f, n in zip(first, shape, strict=True))
-    return Room((int(low[0]), int(low[1])), (int(high[0] - low[0]), int(high[1] - low[1])), (crop[0], crop[1]))
+    return Room((int(low[0]), int(low[1])), (int(high[0] - low[0]), int(high[1] - low[1])), (crop[0], crop[1]), canvas)
 
 
 def start_object(space: Room, start: Reconstruction | None, config: RefinementConfig) -> NDArray[np.complex64]:

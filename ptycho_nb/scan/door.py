@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ptycho_nb.errors import ScanError
 
 SMALLEST_N = 8
+FARTHEST = 100.0  # ratio of the photons of probe and pattern beyond which they are in different units
 
 
 def located(bad: NDArray[np.bool_]) -> str:
@@ -118,3 +119,13 @@ def check_truth(array: ArrayLike, positions: NDArray[np.float64]) -> NDArray[np.
 def check_size(value: float | None) -> None:
     if value is not None and not (np.isfinite(value) and value > 0):
         raise ScanError(f"The pixel size is {value} m; it must be a positive length, or None where it is unknown.")
+
+
+def check_energy(probe: NDArray[np.complex64], intensity: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+    """A probe in arbitrary units is told apart from one in photons, which an object only dims."""
+    carried = float(np.square(np.abs(probe), dtype=np.float64).sum())
+    measured = float(np.median(np.einsum("mrc,rc->m", intensity, mask)))
+    if 0 < measured < np.inf and not 1 / FARTHEST < carried / measured < FARTHEST:
+        raise ScanError(
+            f"The probe carries {carried:.3g} photons, a pattern {measured:.3g}; sum |probe|² must be photons too: scale the probe."
+        )

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ptycho_nb.errors import ScanError
 from ptycho_nb.scan.detector import Detector
-from ptycho_nb.scan.door import check_mask, check_patterns, check_positions, check_probe, check_size, check_truth
+from ptycho_nb.scan.door import check_energy, check_mask, check_patterns, check_positions, check_probe, check_size, check_truth
 
 FloatArray = NDArray[np.floating[Any]]
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
@@ -89,6 +89,7 @@ class Scan:
         check_size(self.pixel_size)
         if not mask.any():
             raise ScanError("The mask leaves no detector pixel; True marks the pixels to believe: invert it with ~mask.")
+        check_energy(put["probe"], intensity, mask)
         for name, value in put.items():
             object.__setattr__(self, name, value)
 
@@ -122,6 +123,11 @@ class Scan:
         The object's grid may shrink to what they cover; a truth keeps it.
         """
         chosen = np.asarray(patterns)
+        index = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        if chosen.ndim != 1 or chosen.dtype.kind not in "bui" or (chosen.dtype == bool and len(chosen) != self.M):
+            raise ScanError(f"The choice of patterns has shape {chosen.shape} and type {chosen.dtype}; give indices, or {self.M} booleans.")
+        if not len(index) or index.min() < -self.M or index.max() >= self.M:
+            raise ScanError(f"The choice of patterns is empty or reaches outside 0 to {self.M - 1}; choose among the scan's own.")
         true = None if self.true_positions is None else self.true_positions[chosen]
         return replace(self, intensity=self.intensity[chosen], positions=self.positions[chosen], true_positions=true)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,12 +60,13 @@ class Limits(L.Callback):
 
     def __init__(self, history: History, config: TrainingConfig) -> None:
         self.history, self.patience = history, config.early_stop
-        self.end = time.monotonic() + config.time_limit if config.time_limit else float("inf")
+        before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
+        self.end = before + config.time_limit if config.time_limit else float("inf")
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Tensor | Mapping[str, Any] | None, batch: Any, batch_idx: int
     ) -> None:
-        if time.monotonic() >= self.end:
+        if self.history.elapsed >= self.end:
             self.history.cut_short("The time limit was reached.")
             trainer.should_stop = True
 

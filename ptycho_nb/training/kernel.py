@@ -1,9 +1,10 @@
-"""The kernel that a training borrows, and gives back as it found it."""
+"""The kernel that trainings borrow, and give back as they found it."""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,13 +20,47 @@ CUBLAS = "CUBLAS_WORKSPACE_CONFIG"  # a deterministic Trainer sets it
 
 @contextmanager
 def borrowed_kernel(control: Control) -> Iterator[None]:
-    """Quiet Lightning, our threads, Ctrl-C as "stop and keep"; afterwards everything as it was."""
+    """Quiet Lightning, our threads, Ctrl-C as "stop and keep"; afterwards everything as it was.
+
+    Trainings may overlap in threads: what belongs to the process is given back after the last.
+    """
     with ExitStack() as stack:
+        stack.enter_context(PROCESS.borrowed())
         stack.enter_context(borrowed_threads())
-        stack.enter_context(_torch_flags())
-        stack.enter_context(_quiet_lightning())
+        stack.enter_context(torch.enable_grad())  # of this thread alone
         stack.enter_context(interrupt_stops(control))  # Lightning leaves SIGINT ignored after an interrupt
         yield
+
+
+class Process:
+    """Settings of the whole process: the first training takes them, the last one gives them back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._borrowers = 0
+        self._found = ExitStack()
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Ours inside."""
+        with self._lock:
+            if not self._borrowers:
+                self._take()
+            self._borrowers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._borrowers -= 1
+                if not self._borrowers:
+                    self._found.close()
+
+    def _take(self) -> None:
+        with ExitStack() as stack:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            stack.enter_context(_torch_flags())
+            stack.enter_context(_quiet_lightning())
+            self._found = stack.pop_all()
 
 
 @contextmanager
@@ -33,15 +68,13 @@ def _torch_flags() -> Iterator[None]:
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
-    gradients, workspace = torch.is_grad_enabled(), os.environ.get(CUBLAS)
-    products = torch.get_float32_matmul_precision()
+    products, workspace = torch.get_float32_matmul_precision(), os.environ.get(CUBLAS)
     torch.set_float32_matmul_precision("medium")  # bfloat16 products where the processor has them: the network's only
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = cudnn
-        torch.set_grad_enabled(gradients)
         torch.set_float32_matmul_precision(products)
         if workspace is None:
             os.environ.pop(CUBLAS, None)
@@ -56,9 +89,12 @@ def _quiet_lightning() -> Iterator[None]:
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # Python's own is for one thread: it must not be left in another order than entered
             warnings.filterwarnings("ignore", module=r"lightning\.")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+PROCESS = Process()

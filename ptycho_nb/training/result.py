@@ -62,7 +62,7 @@ class Training:
     standing : Standing
         Where ``train(scan, resume_from=...)`` goes on.
     seconds : float
-        Wall time of the training [s], resumed parts together.
+        Wall time of the training [s], pauses left out, resumed parts together.
     """
 
     model: PtychoPINN

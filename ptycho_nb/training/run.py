@@ -17,7 +17,7 @@ from ptycho_nb.dataset import Loaders, loaders
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import Control, History, Listener, Preview, State
 from ptycho_nb.machine import pick_device
-from ptycho_nb.model import PtychoPINN
+from ptycho_nb.model import PtychoPINN, ScanFacts
 from ptycho_nb.scan import Scan
 from ptycho_nb.training.callbacks import Limits, Position
 from ptycho_nb.training.kernel import borrowed_kernel
@@ -62,25 +62,25 @@ def train(
     Raises
     ------
     InputError
-        The configs ask for what the scan or the resumed training cannot give.
+        The configs ask for what the scan or the resumed training cannot give, or the training
+        to resume is of another scan.
     """
     began = time.monotonic()
     earlier = Training.load(resume_from) if isinstance(resume_from, str | os.PathLike) else resume_from
     history = History(listener, control)
-    device = pick_device((training or TrainingConfig()).accelerator).type
     if earlier is None:
         module = PtychoPINN.for_scan(scan, model, data, training, inference)
         standing = Standing(planned=module.training_config.epochs)
     else:
         module, standing = _taken_up(earlier, scan, training, model, data, inference)
         history.take_up(earlier.history)
-    batches = _loaders(scan, module, device)
+    batches = _loaders(scan, module, pick_device(module.training_config.accelerator).type)
     module.monitor = "train_loss" if batches.val is None else "val_loss"
     history.previewer = lambda: _preview(module, scan)
     with borrowed_kernel(history.control):
         standing = _run(module, batches, history, standing, list(callbacks))
     module.eval()
-    seconds = time.monotonic() - began + (earlier.seconds if earlier else 0.0)
+    seconds = time.monotonic() - began - history.waited + (earlier.seconds if earlier else 0.0)
     return Training(module, history, batches.train, batches.val, standing, seconds)
 
 
@@ -108,10 +108,15 @@ def _taken_up(
             f"The training to resume takes patterns of {old.facts.N} px and {old.facts.modes} probe modes, "
             f"not {scan.N} and {len(scan.probe)}; give the scan it was made on."
         )
+    if ScanFacts.of(scan) != old.facts:
+        raise InputError(f"{scan.name[:40]!r} is not the scan of the training to resume (of {old.facts.M} patterns); train on it anew.")
+    if training is not None and training.seed != old.training_config.seed:  # it would hold out other patterns
+        raise ConfigError(
+            f"TrainingConfig.seed is {training.seed}; a resumed training keeps its seed {old.training_config.seed}: give that, or train anew."
+        )
     standing = replace(earlier.standing, optimiser=copied(earlier.standing.optimiser))
     left = standing.planned - standing.epoch
     config = training or old.training_config.replace(epochs=left if left > 0 else old.training_config.epochs)
-    config = config.replace(seed=old.training_config.seed)  # another seed would hold out other patterns
     if config.optimizer != old.training_config.optimizer:
         standing.optimiser = {}
     if config.batch_size != old.training_config.batch_size:

@@ -8,7 +8,7 @@ from ptycho_nb.ui.drawing.images import object_images, picture, probe_image, shr
 from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
 from ptycho_nb.ui.drawing.live import LossFrame, PreviewFrame
 from ptycho_nb.ui.drawing.loss import Line, loss_svg
-from ptycho_nb.ui.drawing.markup import NOTHING, Markup, Pane, escaped, joined, tag
+from ptycho_nb.ui.drawing.markup import NOTHING, Markup, Pane, code, escaped, joined, tag
 from ptycho_nb.ui.drawing.plot import LossPlot
 from ptycho_nb.ui.drawing.style import STYLE
 
@@ -26,6 +26,7 @@ __all__ = [
     "Pane",
     "PreviewFrame",
     "close_all",
+    "code",
     "escaped",
     "joined",
     "loss_svg",

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ptycho_nb.figures import domain_colours
 from ptycho_nb.figures.colours import limits, phase_scale
-from ptycho_nb.ui.drawing.markup import Markup, tag
+from ptycho_nb.ui.drawing.markup import Markup, joined, tag
 
 WIDEST = 256  # px
 
@@ -37,11 +37,9 @@ def object_images(found: NDArray[np.complexfloating[Any, Any]], *, inside: tuple
     gray = limits(amplitude)
     name, norm, _ = phase_scale(phase)
     size = f"{height} × {width} px"
-    return tag(
-        "div",
+    return joined(
         picture(_indexed(gray(amplitude), "gray"), f"Amplitude, {gray.vmin:.2f} to {gray.vmax:.2f}", f"Object amplitude, {size}"),
         picture(_indexed(norm(phase), name), f"Phase, {norm.vmin:.2f} to {norm.vmax:.2f} rad", f"Object phase, {size}"),
-        class_="pnb-pictures",
     )
 
 
@@ -50,9 +48,8 @@ def probe_image(probe: NDArray[np.complexfloating[Any, Any]]) -> Markup:
     small = shrunk(probe[0], WIDEST // 2)
     colours = np.uint8(255 * np.clip(domain_colours(small), 0, 1))
     modes = "" if len(probe) == 1 else f", mode 1 of {len(probe)}"
-    return picture(
-        Image.fromarray(colours), f"Probe{modes}: hue is phase", f"Probe{modes}, {probe.shape[-1]} px wide, amplitude as brightness"
-    )
+    words = f"Probe{modes}, {probe.shape[-1]} px wide, amplitude as brightness"
+    return tag("div", picture(Image.fromarray(colours), f"Probe{modes}: hue is phase", words), class_="pnb-probe")
 
 
 def picture(image: Image.Image, caption: str, words: str) -> Markup:

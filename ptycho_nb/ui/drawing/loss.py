@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ptycho_nb.ui.drawing.markup import Markup, tag
 
-WIDTH, HEIGHT = 640, 280
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 40
+WIDTH, HEIGHT = 480, 270
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 30, 40
 COLOURS = ("var(--jp-brand-color1, #0072b2)", "var(--jp-warn-color1, #d55e00)")
 DASHES = ("none", "7 4")  # never by colour alone
 
@@ -116,7 +116,7 @@ def _grid(vertical: _Axis, horizontal: _Axis, x: str) -> Markup:
         y = float(vertical.at(np.array([value]))[0])
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", stroke="currentColor", stroke_opacity=0.18))
         parts.append(_text(f"{value:.4g}", LEFT - 7, y + 4, "end"))
-    for value in horizontal.ticks(6):
+    for value in horizontal.ticks(4):
         at = float(horizontal.at(np.array([value]))[0])
         if value == int(value):
             parts.append(_text(f"{int(value):,}", at, HEIGHT - BOTTOM + 17, "middle"))
@@ -131,7 +131,7 @@ def _grid(vertical: _Axis, horizontal: _Axis, x: str) -> Markup:
 def _legend(lines: Sequence[Line]) -> Markup:
     parts = []
     for i, (line, colour, dashes) in enumerate(zip(lines, COLOURS, DASHES, strict=False)):
-        y, left = TOP + 14 + 19 * i, WIDTH - RIGHT - 195
+        y, left = TOP - 12, LEFT + 210 * i
         style = {"stroke_width": 2, "stroke_dasharray": dashes, "style": f"stroke: {colour}"}
         parts.append(tag("line", x1=left, x2=left + 28, y1=y - 4, y2=y - 4, **style))
         parts.append(_text(f"{line.name} {line.values[-1]:.4g}", left + 35, y, "start"))

@@ -41,6 +41,11 @@ def escaped(text: object) -> Markup:
     return Markup(html.escape(kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"))
 
 
+def code(text: str) -> Markup:
+    """A program as it stands, line by line and whole."""
+    return Markup(f"<pre>{html.escape(text)}</pre>")
+
+
 class Pane(widgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
     """A place on the screen for text or a drawing; only ``put`` writes to it.
 

@@ -12,6 +12,7 @@ from ptycho_nb.config import NO_UNIT, Setting
 from ptycho_nb.ui.drawing import Markup, Pane, close_all, tag
 
 LABEL = "124px"
+STEP = 0.05  # of a slider, in powers of ten
 EMPTY = "empty"  # what an optional choice is called that has not been made
 
 
@@ -22,7 +23,7 @@ class Look:
         plain = widgets.Layout()
         self.pane = {"layout": plain, "style": Pane.style.klass()}
         self.row = {"layout": plain}
-        self.slider = {"layout": widgets.Layout(width="110px", min_width="80px")}
+        self.slider = {"layout": widgets.Layout(width="96px", min_width="96px")}
         self.number = {"layout": plain, "style": widgets.Text.style.klass(description_width=LABEL)}
         self.choice = {"layout": plain, "style": widgets.Dropdown.style.klass(description_width=LABEL)}
         self.switch = {"layout": plain, "style": widgets.Checkbox.style.klass(description_width=LABEL)}
@@ -51,6 +52,7 @@ class Field:
         self.box.tooltip = setting.help
         self.slider = _slider(setting, look) if setting.log else None
         self._linking = False
+        self._slid_to = self.slider.value if self.slider is not None else 0.0
         self._note = Pane(_note(setting), kind="note", **look.pane)
         self._news = Pane(kind="news", **look.pane)
         control = self.box if self.slider is None else widgets.HBox([self.box, self.slider], **look.row)
@@ -106,13 +108,15 @@ class Field:
             return
         self._linking = True
         try:
-            self.slider.value = number
+            self._slid_to = self.slider.value = number
         finally:
             self._linking = False
 
     def _slid(self, _: Any) -> None:
-        if self.slider is None or self._linking:
+        """Put the slider's number in the box, if a hand moved it: by itself it only goes to the nearest of its steps."""
+        if self.slider is None or self._linking or abs(math.log10(self.slider.value / self._slid_to)) < 0.51 * STEP:
             return
+        self._slid_to = self.slider.value
         self._linking = True
         try:
             value = float(f"{self.slider.value:.3g}")
@@ -157,7 +161,7 @@ def _slider(setting: Setting, look: Look) -> widgets.FloatLogSlider:
     """The same number by hand; the box is its name and its keyboard."""
     low, high = math.log10(setting.ge or 1e-12), math.log10(setting.le or 1e12)
     start = setting.default if setting.default else 10 ** ((low + high) / 2)
-    return widgets.FloatLogSlider(start, min=low, max=high, step=0.05, readout=False, tabbable=False, **look.slider)
+    return widgets.FloatLogSlider(start, min=low, max=high, step=STEP, readout=False, tabbable=False, **look.slider)
 
 
 def _note(setting: Setting) -> Markup:

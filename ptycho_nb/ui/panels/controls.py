@@ -69,11 +69,11 @@ class Controls:
         extras = widgets.Accordion([self.code, self.file.widget], titles=("Show Python", "Settings file"), selected_index=None)
         live = widgets.HBox([self.loss.widget, self.preview.pane])
         live.add_class("pnb-live")
-        news = [self.state, self.problem, self.numbers]
+        news = [self.state, self.problem, self.numbers, self.after]
         settings = widgets.HBox([self._network, self._fit])
         settings.add_class("pnb-settings")
         head = [Pane(STYLE, kind="style"), Pane(tag("h3", "Reconstruct")), self.scan, self.method]
-        return widgets.VBox([*head, settings, extras, buttons, *news, live, self.after])
+        return widgets.VBox([*head, settings, extras, buttons, *news, live])
 
     @property
     def sections(self) -> tuple[str, ...]:

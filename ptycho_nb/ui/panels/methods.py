@@ -32,11 +32,14 @@ class Outcome:
     result : Reconstruction
     training : Training or None
         Of the network, where one was trained.
+    once : float
+        Seconds of the network's reconstruction without its training.
     """
 
     method: str
     result: Reconstruction
     training: Training | None = None
+    once: float = 0.0
 
     @property
     def history(self) -> History | None:
@@ -73,7 +76,7 @@ def _network(job: Job) -> Outcome:
     job.say("putting the patches together", 0)
     found = reconstruct(training.model, job.scan, job.configs["inference"])
     seconds = training.seconds + found.seconds
-    return Outcome(job.method, found.replace(state=training.state, history=training.history, seconds=seconds), training)
+    return Outcome(job.method, found.replace(state=training.state, history=training.history, seconds=seconds), training, found.seconds)
 
 
 def _trained(job: Job) -> Training:
@@ -106,42 +109,46 @@ def _both(job: Job) -> Outcome:
     if job.earlier is not None and job.earlier.result.optimiser:
         fitted = _fitted(job, None)
         before = 0.0 if job.earlier.training is None else job.earlier.training.seconds
-        return Outcome(job.method, fitted.replace(seconds=before + fitted.seconds), job.earlier.training)
+        return Outcome(job.method, fitted.replace(seconds=before + fitted.seconds), job.earlier.training, job.earlier.once)
     first = _network(job)
     if first.result.state is not State.DONE or job.control.stopping:
         return first
     fitted = _fitted(job, first.result)
-    return Outcome(job.method, fitted.replace(seconds=first.result.seconds + fitted.seconds), first.training)
+    return Outcome(job.method, fitted.replace(seconds=first.result.seconds + fitted.seconds), first.training, first.once)
 
 
-def in_words(outcome: Outcome, scan: Scan) -> str:
-    """What the run took and reached; no measure of quality."""
-    result, history = outcome.result, outcome.history
-    chosen = range(0, scan.M, max(1, scan.M // JUDGES))
-    noise = noise_r_factor(result.predicted(list(chosen)), scan.mask)
-    told = f"{result.method}: {result.seconds:.1f} s. Misfit R {result.r_factor(scan):.3f}; photon noise alone gives {noise:.3f}."
-    held_out = history["val_loss"] if history is not None and "val_loss" in history else []
-    if held_out:
-        told += f" Held-out misfit {held_out[-1]:.4g} a pixel."
-    return told
-
-
-def payback(times: Mapping[str, float], once: float) -> str:
-    """After how many similar scans a training pays back; "" where the times are not known.
+def in_words(outcome: Outcome, scan: Scan, iterative: float | None) -> list[str]:
+    """What the run took and reached, a sentence each; no measure of quality.
 
     Parameters
     ----------
-    times : mapping of str to float
-        Seconds of the last run on this scan, by method.
-    once : float
-        Seconds of the network's reconstruction without training; 0 where there was none.
+    outcome : Outcome
+    scan : Scan
+    iterative : float or None
+        Seconds that an iterative fit of this scan took, where there was one.
     """
-    if not {"Network", "Iterative"} <= set(times) or not once:
-        return ""
-    gain, training = times["Iterative"] - once, times["Network"] - once
-    if gain <= 0:
+    result, history = outcome.result, outcome.history
+    chosen = range(0, scan.M, max(1, scan.M // JUDGES))
+    noise = noise_r_factor(result.predicted(list(chosen)), scan.mask)
+    told = [f"{result.method}: {result.seconds:.1f} s.", f"Misfit R {result.r_factor(scan):.3f}; photon noise alone gives {noise:.3f}."]
+    if history is not None and "val_loss" in history and history["val_loss"]:
+        told.append(f"Held-out misfit {history['val_loss'][-1]:.4g} a pixel.")
+    if iterative is not None and outcome.training is not None:
+        told.append(payback(iterative, outcome.once, outcome.training.seconds))
+    return told
+
+
+def payback(iterative: float, once: float, training: float) -> str:
+    """After how many similar scans a training pays back, or that it does not.
+
+    Parameters
+    ----------
+    iterative, once, training : float
+        Seconds of an iterative fit of one scan, of the network's reconstruction of one, and of the training.
+    """
+    if iterative <= once:
         return "The training does not pay back: an iterative fit of each scan takes no longer than the network."
-    return f"The training pays back after {int(training / gain) + 1} scans like this one."
+    return f"The training pays back after {int(training / (iterative - once)) + 1} scans like this one."
 
 
 @dataclass(frozen=True)

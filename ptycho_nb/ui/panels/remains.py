@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from ptycho_nb.figures import loss_curves, object_pair
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.drawing import Keepsake, pictured
-
-log = logging.getLogger(__name__)
 
 
 class Remains:
@@ -27,12 +24,9 @@ class Remains:
         """Show this object and its loss from now on."""
         if result is None or not self._object.shown:
             return
-        try:
-            self._object.put(pictured(object_pair(result)))
-            if result.history is not None:
-                self._curve.put(pictured(loss_curves(result.history)))
-        except Exception:
-            log.exception("The pictures that stay in the notebook could not be drawn.")
+        self._object.put(pictured(object_pair(result)))
+        if result.history is not None and result.history.epochs:
+            self._curve.put(pictured(loss_curves(result.history)))
 
 
 def bundle(result: Reconstruction | None) -> dict[str, Any]:

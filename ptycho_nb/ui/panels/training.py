@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
+from collections.abc import Callable
 from typing import Any
 
 from ptycho_nb.config import CONFIGS, Config
@@ -12,10 +12,12 @@ from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control, History, State
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import Drawer, Keepsake, tag
+from ptycho_nb.ui.drawing import Drawer, Keepsake, code, tag
 from ptycho_nb.ui.forms import Source, show_python
+from ptycho_nb.ui.panels.at_work import AtWork
 from ptycho_nb.ui.panels.controls import BUSY, RESUMABLE, Controls
-from ptycho_nb.ui.panels.methods import METHODS, Job, Outcome, in_words, payback
+from ptycho_nb.ui.panels.failures import in_a_sentence
+from ptycho_nb.ui.panels.methods import METHODS, Job, Outcome, in_words
 from ptycho_nb.ui.panels.progress import OVER, ProgressFrame
 from ptycho_nb.ui.panels.remains import Remains, bundle
 
@@ -57,13 +59,13 @@ class ReconstructPanel:
         self.drawer = Drawer([self.progress, self.controls.loss, self.controls.preview])
         self.outcome: Outcome | None = None
         self.failure: Exception | None = None
-        self.times: dict[str, float] = {}
+        self._iterative: float | None = None  # seconds that a fit of this scan took
         self.state = State.IDLE
         self._source = source
         self._control = Control()
-        self._claimed, self._quiet = threading.Lock(), threading.Event()
-        self._quiet.set()
+        self._claimed, self._at_work = threading.Lock(), AtWork()
         self._remains = Remains()
+        self._listeners: list[Callable[[Reconstruction], None]] = []
         self._closed = False
         self.scan = scan
         self._connect()
@@ -86,7 +88,9 @@ class ReconstructPanel:
 
     @scan.setter
     def scan(self, scan: Scan | None) -> None:
-        self._scan, self.outcome, self.times = scan, None, {}
+        if self.state in BUSY:
+            raise InputError("A run is under way on the present scan; stop it before you set another.")
+        self._scan, self.outcome, self._iterative = scan, None, None
         self.controls.scan.put(NO_SCAN if scan is None else repr(scan).strip("<>"))
         self._say(self.state)
 
@@ -121,6 +125,10 @@ class ReconstructPanel:
         """Whether the last run can go on."""
         return self.outcome is not None and self.outcome.method == self.method and self.outcome.result.state in RESUMABLE
 
+    def on_end(self, listener: Callable[[Reconstruction], None]) -> None:
+        """Call ``listener`` with the result of each run that gave one, in the thread of the run."""
+        self._listeners.append(listener)
+
     def run(self) -> Reconstruction | None:
         """Run to the end; blocks. What goes wrong is said in the panel, in a sentence."""
         job = self._claim()
@@ -146,11 +154,7 @@ class ReconstructPanel:
 
     def wait(self, seconds: float = LONGEST_END) -> bool:
         """Block until no run is under way; whether that came within this time."""
-        end = time.monotonic() + seconds
-        while not self._quiet.wait(0.2):  # in short waits: an interrupt gets through
-            if time.monotonic() > end:
-                return False
-        return True
+        return self._at_work.wait(seconds)
 
     def close(self) -> None:
         """Stop, and leave no widget and no thread behind."""
@@ -190,7 +194,7 @@ class ReconstructPanel:
             self._claimed.release()
             self.controls.problem.put(str(error))
             return None
-        self._quiet.clear()
+        self._at_work.begin()
         self.failure = None
         self.controls.problem.put()
         self.controls.after.put()
@@ -219,38 +223,39 @@ class ReconstructPanel:
             self.state = state
             self._claimed.release()
             self._say(state)
-            self._remains.keep(self.result)
-            self._quiet.set()
+            if state is not State.FAILED:
+                self._hand_on()
+            self._at_work.end()
+
+    def _hand_on(self) -> None:
+        """The result, to the notebook and to those who wait for it."""
+        assert self.outcome is not None
+        for listener in (self._remains.keep, *self._listeners):
+            try:
+                listener(self.outcome.result)
+            except Exception:
+                log.exception("The result could not be handed on.")
 
     def _ran(self, job: Job) -> State:
         """Run, keep what it gave; how it ended."""
         try:
             outcome = METHODS[job.method].run(job)
-        except InputError as error:
-            return self._failed(error, str(error))
-        except MemoryError as error:
-            return self._failed(error, "There is not enough memory for this run; lower the batch size or crop the scan.")
         except Exception as error:
-            log.exception("The run failed.")
-            return self._failed(error, f"The run failed: {type(error).__name__}: {str(error).partition(chr(10))[0][:100]}")
+            log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "The run failed.", exc_info=True)
+            self.failure = error
+            self.controls.problem.put(in_a_sentence(error))
+            return State.FAILED
         self.outcome = outcome
-        self.times[outcome.result.method] = outcome.result.seconds
+        if job.method == "Iterative" and outcome.result.state is State.DONE:
+            self._iterative = outcome.result.seconds
         return outcome.result.state
-
-    def _failed(self, error: Exception, sentence: str) -> State:
-        self.failure = error
-        self.controls.problem.put(sentence)
-        return State.FAILED
 
     def _sum_up(self, scan: Scan) -> None:
         """The last picture, and the run in words."""
         assert self.outcome is not None
         try:
             self.controls.preview.keep(self.outcome.result)
-            training = self.outcome.training
-            once = 0.0 if training is None else self.times.get("Network", 0.0) - training.seconds
-            lines = [in_words(self.outcome, scan), payback(self.times, max(once, 0.0))]
-            self.controls.after.put(*(tag("p", line) for line in lines if line))
+            self.controls.after.put(tag("p", " ".join(in_words(self.outcome, scan, self._iterative))))
         except Exception:  # the object is there all the same
             log.exception("The result could not be drawn or judged.")
         history = self.outcome.history
@@ -260,7 +265,7 @@ class ReconstructPanel:
     def _edited(self) -> None:
         self.controls.arrange()
         if not self.controls.problems:
-            self.controls.code.put(tag("pre", self.python))
+            self.controls.code.put(code(self.python))
         self._say(self.state)
 
     def _moved(self, history: History) -> None:

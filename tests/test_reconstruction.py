@@ -1,0 +1,110 @@
+"""From a network to the object: a network that knows the truth gives the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ptycho_nb import InferenceConfig, ModelConfig, Scan, SimulationConfig, reconstruct, simulate_scan
+from ptycho_nb.errors import InputError
+from ptycho_nb.metrics import compare_objects
+from ptycho_nb.model import PtychoPINN
+from ptycho_nb.network import FLAT
+from ptycho_nb.patches import take
+
+SMALL = SimulationConfig(object="gaussian_field", N=32, height=88, width=112, overlap=0.7, probe_diameter=12, defocus=0.5)
+
+
+class Oracle(torch.nn.Module):
+    """Answers each batch of patterns, in the order of the scan, with the truth's own patches times a phase."""
+
+    def __init__(self, scan: Scan, phases: np.ndarray) -> None:
+        super().__init__()
+        patches = take(torch.from_numpy(scan.truth), torch.from_numpy(scan.positions), scan.N)
+        self.patches = patches * torch.from_numpy(phases)[:, None, None]
+        self.asked = 0
+
+    def forward(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        first, self.asked = self.asked, self.asked + len(amplitudes)
+        return self.patches[first : first + len(amplitudes), None]
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return simulate_scan(SMALL)
+
+
+def oracle(scan, phases=None):
+    model = PtychoPINN.for_scan(scan, ModelConfig(hidden=8))
+    model.network = Oracle(scan, np.ones(scan.M, dtype=np.complex64) if phases is None else phases)
+    return model
+
+
+def quality(found, scan):
+    scores = compare_objects(found.object, scan.truth, found.scanned)
+    return scores.phase.ssim
+
+
+@pytest.mark.parametrize(("whole", "error"), [(True, 1e-5), (False, 2e-2)])
+def test_the_stitch_of_true_patches_is_the_truth(scan, whole, error):
+    """To rounding at whole pixels; between them the cubic kernel blurs this rough texture a little."""
+    scan = scan.replace(positions=np.rint(scan.positions)) if whole else scan
+    found = reconstruct(oracle(scan), scan, InferenceConfig(synchronise="never", batch_size=7))
+    assert found.object.shape == scan.truth.shape
+    assert found.origin == (0, 0)
+    assert np.abs(found.object - scan.truth)[found.scanned].mean() < error
+
+
+def test_auto_synchronises_true_patches_of_unknown_phases(scan, rng):
+    phases = np.exp(1j * rng.uniform(0, 2 * np.pi, scan.M)).astype(np.complex64)
+    apart = reconstruct(oracle(scan, phases), scan, InferenceConfig(synchronise="never"))
+    together = reconstruct(oracle(scan, phases), scan, InferenceConfig(synchronise="auto"))
+    assert quality(apart, scan) < 0.5
+    assert quality(together, scan) > 0.98
+
+
+def test_auto_keeps_the_plain_stitch_where_it_explains_more(scan):
+    """Random patches agree on nothing: whichever is kept explains the judged photons no worse than the other."""
+    model = oracle(scan)
+    draw = torch.Generator().manual_seed(0)
+    model.network.patches = torch.randn(scan.M, 32, 32, dtype=torch.complex64, generator=draw)
+    misfits = {}
+    for way in ("never", "always", "auto"):
+        model.network.asked = 0
+        misfits[way] = reconstruct(model, scan, InferenceConfig(synchronise=way)).misfit(scan, "amplitude")
+    assert misfits["auto"] == pytest.approx(min(misfits["never"], misfits["always"]), rel=1e-6)
+
+
+@pytest.mark.parametrize("weight", ["probe", "uniform"])
+def test_where_no_patch_speaks_the_object_is_flat_and_coverage_is_the_light_that_fell(scan, weight):
+    found = reconstruct(oracle(scan), scan, InferenceConfig(weight=weight, synchronise="never"))
+    assert np.abs(found.object[0, 0]) == pytest.approx(FLAT, rel=1e-5)
+    light = scan.M * np.sum(np.abs(scan.probe) ** 2)
+    assert found.coverage.sum() == pytest.approx(light, rel=1e-3)
+
+
+def test_two_patterns_are_enough(scan):
+    pair = scan.select([0, 1])
+    assert reconstruct(oracle(pair), pair).object.shape == scan.truth.shape
+
+
+def test_patterns_of_another_width_are_refused_in_a_sentence(scan):
+    with pytest.raises(InputError, match="width 32, the scan has 16"):
+        reconstruct(oracle(scan), scan.on_detector(crop=16))
+
+
+@pytest.mark.parametrize("turn", [{"flip_rows": True}, {"flip_columns": True}, {"flip_rows": True, "flip_columns": True}])
+def test_a_flip_of_the_positions_undoes_itself(scan, turn):
+    there = scan.oriented(**turn)
+    assert there.truth is None
+    assert not np.allclose(there.positions, scan.positions)
+    np.testing.assert_allclose(there.oriented(**turn).positions, scan.positions)
+
+
+def test_transposed_positions_swap_rows_and_columns_of_the_canvas(scan):
+    plain = scan.replace(truth=None)
+    turned = plain.oriented(transpose=True)
+    assert turned.canvas.shape == plain.canvas.shape[::-1]
+    np.testing.assert_array_equal(turned.positions, scan.positions[:, ::-1])
+    assert scan.oriented() is scan

@@ -39,7 +39,8 @@ def fitted(good):
         pixel_size=None,
         method="Iterative",
         state=State.DONE,
-        settings={"refinement": {"max_shift": 3.0}},
+        settings={"refinement": {"max_shift": 3.0, "refine_positions": True}},
+        optimiser={"measured": good.positions},
     )
 
 
@@ -208,6 +209,18 @@ def shuffled(fitted):
 
 def pushed(fitted):
     return changed(fitted, positions=fitted.positions + np.where(np.arange(len(fitted.positions)) % 10 == 0, 3.0, 0.0)[:, None])
+
+
+def test_positions_that_were_not_fitted_are_at_no_bound(good, fitted):
+    held = changed(pushed(fitted), settings={"refinement": {"max_shift": 3.0, "refine_positions": False}})
+    assert "bound" in words(pushed(fitted), good)
+    assert "bound" not in words(held, good)
+
+
+def test_corrections_are_counted_from_where_the_fit_began(good, fitted):
+    began = pushed(fitted).positions
+    assert "bound" not in words(changed(fitted, positions=began, optimiser={"measured": began}), good)
+    assert "bound" not in words(pushed(fitted).twin(), good)  # its positions are mirrored
 
 
 def uncovered(fitted):

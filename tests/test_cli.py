@@ -8,12 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
+import torch
 
 import ptycho_nb
 from ptycho_nb import cli
-from ptycho_nb.cli import outputs, progress, ready, shipped
+from ptycho_nb.cli import outputs, progress, ready, runs, shipped
 from ptycho_nb.cli.options import READ_OPTIONS
 from ptycho_nb.config import CONFIGS, SimulationConfig
 from ptycho_nb.config_file import load_configs
@@ -22,6 +24,7 @@ from ptycho_nb.machine import Memory
 from ptycho_nb.readers import load_scan, save_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.simulate import simulate_scan
+from ptycho_nb.training import train
 
 TINY = SimulationConfig(object="dead_leaves", probe="gaussian", N=32, height=80, width=88, probe_diameter=10, defocus=0.2, overlap=0.5)
 FEW = ["--set", "refinement.epochs=2", "--set", "training.epochs=1"]
@@ -228,6 +231,36 @@ def test_train_leaves_a_model_that_reconstruct_takes(capsys, scan_file):
     assert cli.run(["reconstruct", scan_file, "--model", "run/model.safetensors", "--method", "both", "--out", "b.npz", *FEW]) == 0
     assert Reconstruction.load("b.npz").method == "Network, then iterative"
     assert "run exists" in refused(capsys_cleared(capsys), "train", "few.yaml", scan_file, "--out", "run")
+
+
+class Poison(L.Callback):
+    """A loss that is no number from the second step on."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step:
+            pl_module.loss = lambda *_: torch.tensor(float("nan"), requires_grad=True)
+
+
+@pytest.mark.parametrize("method", ["network", "both"])
+def test_a_training_that_diverges_is_no_success(capsys, monkeypatch, scan_file, method):
+    monkeypatch.setattr(runs, "train", lambda *a, **more: train(*a, **more, callbacks=[Poison()]))
+    few = ["--set", "model.hidden=16", "--set", "training.epochs=3", "--set", "training.batch_size=16"]
+    assert cli.run(["reconstruct", scan_file, "--method", method, "--out", "d.npz", *few]) == 1
+    assert "The run is diverged. The loss became nan at step 2" in capsys.readouterr().err
+    kept = Reconstruction.load("d.npz")
+    assert (kept.method, kept.state, len(kept.history.steps)) == ("Network", "diverged", 2)
+    assert cli.run(["settings", "few.yaml", *few]) == 0
+    assert cli.run(["train", "few.yaml", scan_file, "--out", "run"]) == 1
+    assert Reconstruction.load("run/object.npz").state == "diverged"
+    assert not Path("run/loss.png").exists()  # no epoch was completed
+
+
+def test_a_network_s_result_brings_its_training(scan_file):
+    few = ["--set", "model.hidden=16", "--set", "training.epochs=2"]
+    assert cli.run(["reconstruct", scan_file, "--method", "network", "--out", "n.npz", *few]) == 0
+    result = Reconstruction.load("n.npz")
+    assert (result.state, result.history.epochs) == ("done", 2)
+    assert result.seconds > result.history.seconds[-1]
 
 
 def capsys_cleared(capsys):

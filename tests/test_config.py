@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ptycho_nb.config import CONFIGS, Config, DataConfig, RefinementConfig, SimulationConfig, TrainingConfig
+from ptycho_nb.config import CONFIGS, Config, DataConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
 from ptycho_nb.errors import ConfigError
 
 FIELDS = [pytest.param(c, s, id=f"{c.__name__}.{s.name}") for c in CONFIGS.values() for s in c.settings()]
@@ -97,10 +97,34 @@ def test_a_config_is_named_after_its_section(name, config):
 
 
 @pytest.mark.parametrize("config", CONFIGS.values())
-def test_presets_are_quick_standard_and_best_and_standard_is_the_default(config):
-    assert config.presets() == ("quick", "standard", "best")
+def test_presets_are_quick_standard_and_best_or_none(config):
+    assert config.presets() in ((), ("quick", "standard", "best"))
     for name in config.presets():
         assert config.preset(name).replace() == config.preset(name)
+    assert not config.presets() or config.preset("quick") != config()  # presets that do nothing are none
+
+
+@pytest.mark.parametrize("config", [DataConfig, ModelConfig])
+def test_groups_and_network_have_no_presets(config):
+    with pytest.raises(ConfigError, match=f"no {config.__name__} preset 'quick'"):
+        config.preset("quick")
+
+
+@pytest.mark.parametrize(("config", "setting"), [p for p in FIELDS if p.values[1].kind is not str and not p.values[1].choices])
+def test_true_is_no_number_and_one_is_no_yes(config, setting):
+    wrong = (0, 1, 1.0, [True]) if setting.kind is bool else (True, False)
+    for value in wrong:
+        assert refusal(config, **{setting.name: value}) == f"{config.__name__}.{setting.name} is '{value}'; it must be {setting.allowed}."
+
+
+def test_words_of_a_command_line_become_numbers_and_yes_or_no():
+    config = TrainingConfig(epochs="7", learning_rate="1e-2")
+    assert (config.epochs, config.learning_rate) == (7, 0.01)
+    assert DataConfig(sequential_sampling="true").sequential_sampling is True
+
+
+def test_the_usual_batch_is_64_patterns():
+    assert TrainingConfig().batch_size == 64
 
 
 def test_changes_on_top_of_a_preset_win():

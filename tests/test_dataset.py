@@ -128,6 +128,13 @@ def test_more_groups_than_patterns_are_drawn_several_times():
     assert sum(len(batch.intensity) for batch in train) == 100
 
 
+def test_more_groups_than_patterns_are_different_groups_unasked():
+    for data in (DataConfig(gridsize=2, n_groups=150), DataConfig(gridsize=2, n_groups=150, grouping="quadrants")):
+        found = loaders(tiny_scan(), data).train.groups
+        each = [{frozenset(group) for group in found[found[:, 0] == anchor].tolist()} for anchor in found[:, 0].unique()]
+        assert np.mean([len(groups) for groups in each]) > 3  # of four
+
+
 def test_a_batch_counts_patterns_and_holds_at_least_one_group():
     scan = tiny_scan()
     assert len(next(iter(loaders(scan, DataConfig(gridsize=2), batch_size=32).train)).intensity) == 8

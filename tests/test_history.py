@@ -128,6 +128,26 @@ def test_a_paused_run_waits_and_goes_on(data):
     assert State.PAUSED in seen
 
 
+def test_the_clock_stands_still_in_a_pause(monkeypatch):
+    now, seen = [100.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Long(Control):
+        def wait_while_paused(self) -> None:
+            now[0] += 50
+            seen.append(history.elapsed)
+            self.resume()
+
+    history = History(control=Long())
+    history.begin()
+    now[0] += 3
+    history.control.pause()
+    assert history.keep_going()
+    now[0] += 1
+    history.record_epoch(train_loss=1.0)
+    assert (seen, history.elapsed, history.seconds, history.waited) == ([3.0], 4.0, [4.0], 50.0)
+
+
 def test_a_stop_wakes_a_paused_run():
     control = Control()
     control.pause()
@@ -171,16 +191,26 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_weights_before(data):
     assert "0.1" in history.message
 
 
-def test_a_gradient_that_is_not_finite_ends_the_run_with_finite_weights(data):
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_gradient_that_is_not_finite_ends_the_run_with_finite_weights(data, name):
     class Steep(Line):
         def training_step(self, batch: torch.Tensor, i: int) -> torch.Tensor:
-            return super().training_step(batch, i) + (self.layer.bias - self.layer.bias.detach()).abs().sqrt().sum()
+            part = self.layer.get_parameter(name)
+            return super().training_step(batch, i) + (part - part.detach()).abs().sqrt().sum()
 
     module, history = Steep(), History()
     fit(history, module, data)
     assert history.state is State.DIVERGED
     assert len(history.steps) == 1
     assert all(bool(p.isfinite().all()) for p in module.parameters())
+
+
+def test_a_gradient_that_sums_beyond_half_precision_is_finite():
+    history, layer = History(), nn.Linear(300, 300).half()
+    for parameter in layer.parameters():
+        parameter.grad = torch.full_like(parameter, 1000.0)
+    history.on_before_optimizer_step(None, None, torch.optim.SGD(layer.parameters(), 0.1))
+    assert history.state is State.IDLE
 
 
 def test_a_preview_is_made_when_asked_for():

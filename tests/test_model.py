@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import lightning as L
 import numpy as np
@@ -219,6 +220,41 @@ def test_tensors_that_do_not_fit_the_settings_are_refused(change, tmp_path, monk
         PtychoPINN.load(tmp_path / "model.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        *[("facts", "N", value) for value in (10**6, 18, 16.0, True, "16")],
+        *[("facts", "width", value) for value in (0, -2, 11, 18, 10**6, 10.0)],
+        *[("facts", "modes", value) for value in (10**9, 0, -1)],
+        *[("facts", "photons", value) for value in (0.0, -1.0, float("nan"), float("inf"), "many")],
+        *[("facts", "M", value) for value in (0, -1, 2**40, 4.5)],
+        ("facts", "digest", 3),
+        ("model", "hidden", 8192),
+        ("model", "network", "cnn"),
+    ],
+)
+def test_facts_of_a_stranger_s_file_are_checked_before_anything_is_built(section, name, value, tmp_path, monkeypatch):
+    module = module_for(tiny_scan())
+    settings = module.settings()
+    settings[section][name] = value
+    monkeypatch.setattr(module, "settings", lambda: settings)
+    module.save(tmp_path / "model.safetensors")
+    monkeypatch.setattr("ptycho_nb.model.module.build_network", lambda *_: pytest.fail("built"))
+    with pytest.raises(InputError, match="does not fit its settings") as caught:
+        PtychoPINN.load(tmp_path / "model.safetensors")
+    assert len(str(caught.value)) <= 160
+
+
+@pytest.mark.parametrize("section", [{}, {"facts": {}}, {"facts": 3}, {"facts": {"N": 16, "colour": 3}}, {"model": 7}])
+def test_settings_that_are_missing_are_one_sentence(section, tmp_path, monkeypatch):
+    module = module_for(tiny_scan())
+    settings = {**module.settings(), **section} if section else {}
+    monkeypatch.setattr(module, "settings", lambda: settings)
+    module.save(tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="lacks settings"):
+        PtychoPINN.load(tmp_path / "model.safetensors")
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path):
     module = module_for(tiny_scan())
     with torch.no_grad():
@@ -236,6 +272,35 @@ def test_the_weight_of_a_patch_is_the_probe_where_it_is_predicted():
     assert int(inside.sum()) == module.facts.width**2
     assert torch.allclose(module.patch_weight[inside] * lit.max(), lit[inside], rtol=1e-4)
     assert module.patch_weight.shape == (N, N)
+
+
+def test_the_loss_is_of_what_the_model_explains(monkeypatch):
+    scan = tiny_scan()
+    module, batch = module_for(scan), first_batch(scan)
+    monkeypatch.setattr(module, "explain", lambda batch, patches: batch.intensity)
+    assert module.misfit(batch).item() == 0
+
+
+@pytest.mark.parametrize("network", ["global_map", "cnn", "fourier"])
+@pytest.mark.parametrize("objective", ["unsupervised", "supervised"])
+def test_everything_in_a_step_is_on_one_device(network, objective, monkeypatch):
+    """The meta device holds no numbers, but refuses to mix with another, as a graphics card does."""
+    scan = tiny_scan()
+    training = TrainingConfig(objective=objective, total_variation=0.1)
+    module = PtychoPINN.for_scan(scan, ModelConfig(network=network, hidden=12, n_filters_scale=0.125), FOUR, training).to("meta")
+    monkeypatch.setattr("ptycho_nb.patches._corners", corners_without_numbers)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # knows no such device
+    for loader in loaders(scan, FOUR, batch_size=8, truth=objective == "supervised", device="meta"):
+        for batch in loader:
+            loss = module.misfit(batch)
+            assert loss.device.type == "meta"
+            loss.backward()
+    assert all(p.grad is not None for p in module.network.parameters())
+
+
+def corners_without_numbers(positions: torch.Tensor, N: int, dtype: torch.dtype) -> tuple[list[list[int]], torch.Tensor]:
+    """What places patches, on the device of the positions."""
+    return [[0, 0]] * len(positions), torch.ones(8, len(positions), 1, 1, 1, dtype=dtype, device=positions.device)
 
 
 def shaken(network: torch.nn.Module) -> None:

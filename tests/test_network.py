@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ptycho_nb.network import AMPLITUDES, FLAT, NETWORKS, BackProjection, Size, acquaint, build_network, centre, surround
+from ptycho_nb.config import ModelConfig
+from ptycho_nb.network import AMPLITUDES, FLAT, NETWORKS, BackProjection, Size, acquaint, build_network, centre, outline, surround
 from ptycho_nb.physics import diffract, intensity
 
 
@@ -92,6 +93,16 @@ def test_weights_come_from_the_seed_alone_and_the_global_state_is_untouched(kind
 def test_an_amplitude_activation_starts_at_the_flat_object(activation):
     assert AMPLITUDES[activation].function(torch.tensor(AMPLITUDES[activation].flat)).item() == pytest.approx(FLAT, abs=1e-4)
     assert made("cnn", amp_activation=activation)(torch.ones(1, 1, 16, 16))[0, 0, 8, 8].abs().item() == pytest.approx(FLAT, abs=1e-4)
+
+
+def test_every_activation_has_one_name_and_is_a_choice():
+    assert len({a.function for a in AMPLITUDES.values()}) == len(AMPLITUDES)
+    assert {s.name: s.choices for s in ModelConfig.settings()}["amp_activation"] == tuple(AMPLITUDES)
+
+
+def test_an_outline_takes_no_memory():
+    shapes = {name: t.shape for name, t in outline("global_map", Size(1024, 900, hidden=8192)).state_dict().items()}
+    assert shapes["last.weight"] == (2 * 900**2, 8192)  # 53 GB, had they been made
 
 
 def test_the_first_guess_of_a_flat_object_is_flat_where_the_beam_is():

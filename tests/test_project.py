@@ -33,6 +33,14 @@ def locked() -> dict[str, str]:
     return {name: version for name, version in pairs}
 
 
+def test_what_runs_is_imported_and_what_only_tests_use_is_not_installed():
+    names = {"scikit-image": "skimage", "pyyaml": "yaml"}
+    code = "\n".join(path.read_text() for path in (HOME / "ptycho_nb").rglob("*.py"))
+    needed = [Requirement(line).name for line in PROJECT["dependencies"]]
+    modules = {name: names.get(name, name.replace("-", "_")) for name in needed}
+    assert [name for name, module in modules.items() if not re.search(rf"^\s*(import|from) {module}\b", code, re.MULTILINE)] == []
+
+
 def test_conda_names_and_floors_are_those_of_pyproject():
     listed = [Requirement(line) for line in yaml.safe_load((HOME / "environment.yml").read_text())["dependencies"] if line != "pip"]
     conda = {r.name: str(r.specifier) for r in listed if r.name != "python"}

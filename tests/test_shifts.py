@@ -8,7 +8,7 @@ import torch
 
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.physics import shift
-from ptycho_nb.refinement.shifts import DROPPED, TERMS, Shifts
+from ptycho_nb.refinement.shifts import DROPPED, TERMS, Shifts, affordable
 from ptycho_nb.simulate.probes import simulate_probe
 
 
@@ -91,3 +91,9 @@ def test_a_real_probe_stays_real(offsets):
     probe = torch.exp(-(axis[:, None] ** 2 + axis**2) / 18).to(torch.complex128)[None]
     series = Shifts(probe, offsets)
     assert float(combined(series.coefficients, series.fields(probe)).imag.abs().max()) < 1e-14
+
+
+def test_what_is_dropped_stays_below_the_photon_noise():
+    """A tenth of a quarter photon a pixel, and never more than DROPPED."""
+    assert affordable(1e3, 64) == DROPPED
+    assert affordable(1e9, 64) * 1e9 == pytest.approx(0.1 * 64**2 / 4)

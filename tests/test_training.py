@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+import time
 import warnings
 
 import lightning as L
@@ -18,6 +19,7 @@ from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, TrainingC
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import Control, History, State
 from ptycho_nb.training import Training, train
+from ptycho_nb.training import run as course
 
 SMALL = ModelConfig(hidden=12)
 SCAN = tiny_scan()
@@ -158,6 +160,33 @@ def test_a_failure_leaves_the_kernel_as_found_too():
     assert kernel() == before
 
 
+def test_trainings_that_overlap_leave_the_kernel_as_found():
+    first_runs, second_runs, first_is_over = threading.Event(), threading.Event(), threading.Event()
+    results: list[Training] = []
+
+    def early(history: History) -> None:
+        first_runs.set()
+        assert second_runs.wait(30)
+
+    def late(history: History) -> None:
+        second_runs.set()
+        assert first_is_over.wait(30)
+
+    before = kernel()
+    first = threading.Thread(target=lambda: results.append(run(1, listener=early)))
+    second = threading.Thread(target=lambda: results.append(run(1, listener=late)))
+    first.start()
+    assert first_runs.wait(30)
+    second.start()
+    first.join(30)
+    meanwhile = kernel()
+    first_is_over.set()
+    second.join(30)
+    assert [training.state for training in results] == [State.DONE, State.DONE]
+    assert meanwhile[3:5] == (True, "medium")  # the second still has what it borrowed
+    assert kernel() == before
+
+
 def test_a_stop_keeps_what_there_is_within_one_step():
     control = Control()
     training = run(50, control=control, listener=lambda h: control.stop() if len(h.steps) == 8 else None)
@@ -214,6 +243,39 @@ def test_a_resumed_run_keeps_its_model_and_scan():
         train(SCAN, model=ModelConfig(hidden=13), resume_from=first)
     with pytest.raises(InputError, match="16 px and 1 probe modes"):
         train(tiny_scan(modes=2), resume_from=first)
+
+
+@pytest.mark.parametrize("part", ["positions", "probe", "mask", "photons", "patterns"])
+def test_a_training_goes_on_with_its_own_scan_alone(part):
+    mask = np.ones((16, 16), bool)
+    mask[0, 0] = False
+    others = {
+        "positions": SCAN.replace(positions=SCAN.positions + 1, truth=None),
+        "probe": SCAN.replace(probe=SCAN.probe * np.complex64(1j)),
+        "mask": SCAN.replace(mask=mask),
+        "photons": SCAN.replace(intensity=SCAN.intensity * 2),
+        "patterns": SCAN.select(np.arange(40)),
+    }
+    first = run(1)
+    with pytest.raises(InputError, match="not the scan of the training to resume") as caught:
+        train(others[part], resume_from=first)
+    assert len(str(caught.value)) <= 160
+
+
+def test_a_training_goes_on_with_its_own_seed_alone():
+    first = run(1, seed=3)
+    with pytest.raises(ConfigError, match=r"TrainingConfig\.seed is 0; a resumed training keeps its seed 3"):
+        run(1, resume_from=first)
+    assert run(1, seed=3, resume_from=first).state is State.DONE
+
+
+def test_a_resumed_training_keeps_its_device(monkeypatch):
+    first = run(1, accelerator="cpu")
+    asked = []
+    monkeypatch.setattr(course, "pick_device", lambda name: asked.append(name) or torch.device("cpu"))
+    train(SCAN, resume_from=first)
+    run(1, accelerator="auto", resume_from=first)
+    assert asked == ["cpu", "auto"]
 
 
 def test_a_wild_learning_rate_ends_as_diverged_with_finite_weights():
@@ -285,6 +347,30 @@ def test_a_time_limit_ends_the_run_and_says_so():
     assert training.state is State.STOPPED
     assert "time limit" in training.history.message
     assert 0.3 <= training.seconds < 10
+
+
+def test_a_pause_costs_none_of_the_time_limit(monkeypatch):
+    clock, waited = time.monotonic, []
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(waited))
+
+    class Long(Control):
+        def wait_while_paused(self) -> None:
+            waited.append(1000.0)
+            self.resume()
+
+    control = Long()
+    training = run(2, time_limit=500, control=control, listener=lambda h: control.pause() if len(h.steps) == 3 else None)
+    assert sum(waited) >= 1000
+    assert (training.state, training.history.epochs) == (State.DONE, 2)
+    assert training.seconds < 500
+
+
+def test_a_time_limit_counts_from_where_a_run_goes_on():
+    first = run(1)
+    first.history.seconds = [1000.0]
+    training = run(2, time_limit=500, resume_from=first)
+    assert (training.state, training.history.epochs) == (State.DONE, 3)
+    assert training.history.seconds[-1] > 1000
 
 
 @pytest.mark.parametrize(

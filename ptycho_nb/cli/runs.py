@@ -60,7 +60,8 @@ def train_network(
         write_atomic(filling / "history.json", _json(training.history.to_dict()))
         save_configs(filling / "settings.yaml", *settings)
         result.save(filling / "object.npz")
-        loss_curves(training.history).save(filling / "loss.png")
+        if training.history.epochs:  # a run that ended before has no curve
+            loss_curves(training.history).save(filling / "loss.png")
         object_pair(result).save(filling / "object.png")
     typer.echo(f"{result!r}\nModel, history, settings and object: {folder}")
     return ended(training.state, training.history.message)

@@ -110,9 +110,9 @@ class ModelConfig(Config):
 class TrainingConfig(Config):
     """How long and how hard to train."""
 
-    PRESETS: ClassVar = {"quick": {"epochs": 20}, "standard": {}, "best": {"epochs": 240}}
+    PRESETS: ClassVar = {"quick": {"epochs": 25}, "standard": {}, "best": {"epochs": 300}}
 
-    epochs: int = setting(90, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
+    epochs: int = setting(110, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
     batch_size: int = setting(64, "Patterns in a step: as many whole groups of gridsize² as fit, at least one group", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
     learning_rate: float = setting(1e-3, "Greatest step size of the optimiser", label="Learning rate", ge=1e-7, le=1.0, log=True)
     loss: Literal["amplitude", "poisson"] = setting("amplitude", "Noise model of the detector; poisson for weak patterns", label="Loss")

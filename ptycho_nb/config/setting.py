@@ -87,7 +87,7 @@ class Config(BaseModel):
         """True is no number and 1 is no yes; digits in words, as a command line gives them, are a number."""
         name = str(info.field_name)
         kind = _setting(name, cls.model_fields[name]).kind
-        if kind in (int, float) and isinstance(value, bool) or kind is bool and not isinstance(value, bool | str):
+        if (kind in (int, float) and isinstance(value, bool)) or (kind is bool and not isinstance(value, bool | str)):
             raise ValueError(f"no {kind.__name__}")
         return value
 

@@ -66,9 +66,9 @@ class ScanFacts:
             A fact or a tensor is missing.
         """
         facts = cls(**values)
-        whole = all(type(n) is int for n in (facts.N, facts.modes, facts.width, facts.M)) and isinstance(facts.digest, str)
+        whole = all(type(values[fact]) is int for fact in ("N", "modes", "width", "M")) and type(values["digest"]) is str
         sane = whole and 4 <= facts.width <= facts.N <= WIDEST and facts.width % 2 == 0 and 1 <= facts.M < MOST
-        lit = isinstance(facts.photons, float) and math.isfinite(facts.photons) and facts.photons >= LEAST_PHOTONS
+        lit = type(values["photons"]) is float and math.isfinite(facts.photons) and facts.photons >= LEAST_PHOTONS
         shapes = tuple(tensors["probe"].shape), tuple(tensors["believed"].shape)
         if not (sane and lit) or shapes != ((facts.modes, facts.N, facts.N), (facts.N, facts.N)):
             raise InputError(f"{name} does not fit its settings: its pattern width, probe or photons cannot be; train the model again.")

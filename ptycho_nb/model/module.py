@@ -227,8 +227,8 @@ class PtychoPINN(L.LightningModule):
         try:
             settings = dict(stored.head["settings"])
             facts, config = ScanFacts.stored(settings["facts"], tensors, name), _config(ModelConfig, settings["model"])
-            networks = {f"network.{part}": tensor.shape for part, tensor in outline(config.network, _size(config, facts)).state_dict().items()}
-            check_fit(networks, {part: t.shape for part, t in tensors.items() if part.startswith("network.")}, name)
+            shapes = {part: tensor.shape for part, tensor in outline(config.network, _size(config, facts)).state_dict().items()}
+            check_fit(shapes, {part: tensor.shape for part, tensor in stored.part("model.network").items()}, name)
             module = cls(**{**settings, "facts": facts})
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError | ConfigError):

@@ -27,7 +27,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.losses import FLOOR
 from ptycho_nb.patches import illumination
 from ptycho_nb.physics import whole_and_rest
-from ptycho_nb.refinement.shifts import TERMS, Shifts
+from ptycho_nb.refinement.shifts import TERMS, Shifts, affordable
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Fit:
         self.start = positions.to(probe.device, probe.real.dtype)
         self.positions = self.start.clone()
         self.probe_peak = float(self.probe.abs().amax())
+        self.dropped = affordable(float(probe.abs().square().sum()), self.N)
         self._fields: Tensor | None = None  # the series of the present probe
         self.movers = {
             "object": Adam(torch.view_as_real(self.object)),
@@ -92,7 +93,7 @@ class Fit:
     def recut(self) -> None:
         """Round the positions anew: whole-pixel patches as views of object and gradient, the rest for the probe."""
         _, rest = whole_and_rest(self.positions, self.N)
-        self._cut(self.positions - rest, Shifts(self.probe, rest))
+        self._cut(self.positions - rest, Shifts(self.probe, rest, dropped=self.dropped))
 
     def renew(self) -> None:
         """Choose the terms of the shift series anew, for the probe as it is now."""

@@ -24,7 +24,8 @@ from scipy.special import jv
 from torch import Tensor
 
 TERMS = 8  # along each axis; the next one would be below 1e-5 of the amplitude at Nyquist, less elsewhere
-DROPPED = 1e-5  # of the probe's energy, at most, left out by the terms not used
+DROPPED = 1e-4  # of the probe's energy, at most, left out by the terms not used
+NOISE_SHARE = 0.1  # of the photon noise, at most, that what is left out may amount to
 
 
 class Shifts:
@@ -38,12 +39,16 @@ class Shifts:
         Fractions of a pixel (row, col), in [-1/2, 1/2].
     terms : list of (row term, column term), optional
         To be used; those that the probe needs if none are named.
+    dropped : float
+        Share of the probe's energy that the terms left out may hold.
     """
 
-    def __init__(self, probe: Tensor, offsets: Tensor, terms: list[tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self, probe: Tensor, offsets: Tensor, terms: list[tuple[int, int]] | None = None, *, dropped: float = DROPPED
+    ) -> None:
         self.N = probe.shape[-1]
         filters = _filters(self.N)  # (TERMS, N)
-        self.terms = terms or _needed(probe, filters)
+        self.terms = terms or _needed(probe, filters, dropped)
         self.rows, self.columns = [t[0] for t in self.terms], [t[1] for t in self.terms]
         outer = filters[self.rows][:, :, None] * filters[self.columns][:, None, :]
         self.filters = torch.as_tensor(outer, device=probe.device).to(probe.dtype)  # (R, N, N)
@@ -79,14 +84,19 @@ def _filters(N: int) -> np.ndarray:
     return filters
 
 
-def _needed(probe: Tensor, filters: np.ndarray) -> list[tuple[int, int]]:
-    """The fewest (row term, column term) that leave out at most DROPPED of the probe's energy."""
+def affordable(photons: float, N: int) -> float:
+    """The share of a probe's energy that may be dropped: its photons stay well below the noise, 1/4 a pixel in amplitude."""
+    return min(DROPPED, NOISE_SHARE * N**2 / 4 / photons)
+
+
+def _needed(probe: Tensor, filters: np.ndarray, dropped: float) -> list[tuple[int, int]]:
+    """The fewest (row term, column term) that leave out at most a share ``dropped`` of the probe's energy."""
     spectrum = torch.fft.fft2(probe.to(torch.complex128)).abs().square().sum(0).cpu().numpy()
     power = np.abs(filters) ** 2
     energy = power @ spectrum @ power.T / spectrum.sum()
     order = np.argsort(-energy, axis=None)
     rest = energy.sum() - np.cumsum(energy.ravel()[order])
-    count = int(np.argmax(rest <= DROPPED)) + 1
+    count = int(np.argmax(rest <= dropped)) + 1
     return [(int(i) // TERMS, int(i) % TERMS) for i in order[:count]]
 
 

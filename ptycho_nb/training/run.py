@@ -112,7 +112,7 @@ def _taken_up(
         raise InputError(f"{scan.name[:40]!r} is not the scan of the training to resume (of {old.facts.M} patterns); train on it anew.")
     if training is not None and training.seed != old.training_config.seed:  # it would hold out other patterns
         raise ConfigError(
-            f"TrainingConfig.seed is {training.seed}; a resumed training keeps its seed {old.training_config.seed}: give that, or train anew."
+            f"TrainingConfig.seed is {training.seed}; a resumed training keeps its seed {old.training_config.seed}: give it, or train anew."
         )
     standing = replace(earlier.standing, optimiser=copied(earlier.standing.optimiser))
     left = standing.planned - standing.epoch

@@ -427,3 +427,8 @@ def test_ctrl_c_keeps_what_there_is(scan_file):
     assert process.returncode == 0, err
     assert "The run is stopped." in err
     assert Reconstruction.load("kept.npz").state == "stopped"
+
+
+def test_positions_are_turned_as_asked(capsys, scan_file):
+    assert cli.run(["info", scan_file, "--transpose", "--flip-rows"]) == 0
+    assert "Positions swapped, rows flipped on request." in capsys.readouterr().out

@@ -34,7 +34,7 @@ def locked() -> dict[str, str]:
 
 
 def test_what_runs_is_imported_and_what_only_tests_use_is_not_installed():
-    names = {"scikit-image": "skimage", "pyyaml": "yaml"}
+    names = {"scikit-image": "skimage", "pyyaml": "yaml", "pillow": "PIL"}
     code = "\n".join(path.read_text() for path in (HOME / "ptycho_nb").rglob("*.py"))
     needed = [Requirement(line).name for line in PROJECT["dependencies"]]
     modules = {name: names.get(name, name.replace("-", "_")) for name in needed}

@@ -95,7 +95,7 @@ def test_a_start_saves_epochs(scan):
 def test_a_start_on_another_canvas_keeps_its_place(scan, reference):
     narrow = scan.replace(truth=None)
     assert narrow.canvas != scan.canvas
-    still = QUICK.replace(epochs=1, learning_rate=1e-5, probe_learning_rate=1e-6)
+    still = QUICK.replace(epochs=1, start_learning_rate=1e-5, probe_learning_rate=1e-6)
     moved, stayed = (refine(s, start=reference, config=still) for s in (narrow, scan))
     assert moved.origin == narrow.canvas.origin
     assert moved.object.shape == narrow.canvas.shape
@@ -175,8 +175,8 @@ def test_noise_model_is_chosen_by_the_photons(scan):
 
 
 def test_step_sizes_rise_and_fall_to_zero():
-    config = RefinementConfig(learning_rate=0.2, warmup=0.1, probe_start=0.3, refine_positions=True)
-    course = [rates(config, at) for at in np.linspace(0, 1, 101)]
+    config = RefinementConfig(warmup=0.1, probe_start=0.3, refine_positions=True)
+    course = [rates(config, at, 0.2) for at in np.linspace(0, 1, 101)]
     size = [r.object for r in course]
     assert size[0] == 0
     assert np.argmax(size) == 10
@@ -184,5 +184,5 @@ def test_step_sizes_rise_and_fall_to_zero():
     assert size[-1] == pytest.approx(0, abs=1e-12)
     assert {bool(r.probe) for r in course[:30]} == {bool(r.positions) for r in course[:30]} == {False}
     assert course[31].probe > 0
-    still = rates(config.replace(refine_probe=False, refine_positions=False), 0.5)
+    still = rates(config.replace(refine_probe=False, refine_positions=False), 0.5, 0.2)
     assert (still.probe, still.positions) == (0, 0)

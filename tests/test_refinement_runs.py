@@ -293,3 +293,12 @@ def test_the_last_preview_is_the_result(scan):
 def test_settings_and_name_are_kept(scan, reference):
     assert reference.settings["refinement"] == EVERYTHING.model_dump(mode="json")
     assert (reference.name, reference.pixel_size) == (scan.name, scan.pixel_size)
+
+
+def test_a_given_start_is_left_in_small_steps_and_a_resumed_run_keeps_its_own(scan, reference):
+    """A step of Adam is about its rate: from a start no pixel moves far at once, and going on uses the rate it had."""
+    one = QUICK.replace(epochs=1, batch_size=scan.M, refine_probe=False, warmup=0, start_learning_rate=0.01)
+    begun = refine(scan, reference, one)
+    assert begun.optimiser["rate"] == 0.01
+    assert refine(scan, config=one).optimiser["rate"] == one.learning_rate
+    assert refine(scan, config=one, resume_from=begun).optimiser["rate"] == 0.01

@@ -22,6 +22,8 @@ from ptycho_nb.config import (
 )
 from ptycho_nb.config_file import load_configs
 from ptycho_nb.errors import ConfigError, unknown
+from ptycho_nb.readers import load_scan
+from ptycho_nb.scan import Scan
 
 EMPTY = ("", "none", "null", "empty")
 
@@ -86,11 +88,11 @@ class ReadOption(NamedTuple):
 
 
 def takes_scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with an option for each keyword argument of ``load_scan``; it receives those given as ``reading``."""
+    """The command with an option for each keyword argument of ``load_scan`` and each turn; it receives those given as ``reading``."""
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> Any:
-        values = {name: given.pop(name) for name in READ_OPTIONS}
+        values = {name: given.pop(name) for name in READ_OPTIONS | TURNS}
         return command(**given, reading={name: value for name, value in values.items() if value is not None})
 
     own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "reading"]
@@ -101,7 +103,7 @@ def takes_scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=None,
             annotation=Annotated[option.kind | None, typer.Option("--" + name.replace("_", "-"), help=option.help, rich_help_panel=PANEL)],
         )
-        for name, option in READ_OPTIONS.items()
+        for name, option in (READ_OPTIONS | TURNS).items()
     ]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + more
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -110,7 +112,18 @@ def takes_scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def loaded(file: Path, reading: Mapping[str, Any]) -> Scan:
+    """The scan in a file, read and turned as the options say."""
+    turns = {name: bool(reading.get(name)) for name in TURNS}
+    return load_scan(file, **{name: value for name, value in reading.items() if name not in TURNS}).oriented(**turns)
+
+
 PANEL = "How the file is read"
+TURNS: dict[str, ReadOption] = {
+    "transpose": ReadOption(bool, "Swap rows and columns of the positions."),
+    "flip_rows": ReadOption(bool, "Turn the rows of the positions round."),
+    "flip_columns": ReadOption(bool, "Turn the columns of the positions round."),
+}
 READ_OPTIONS: dict[str, ReadOption] = {
     "patterns": ReadOption(str, "Name of the array of diffraction patterns."),
     "positions": ReadOption(str, "Name of the array of probe positions (row, column)."),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from ptycho_nb.cli.options import Changes, ConfigFile, Preset, Settings, settings_from, takes_scan_options
+from ptycho_nb.cli.options import Changes, ConfigFile, Preset, Settings, loaded, settings_from, takes_scan_options
 from ptycho_nb.cli.outputs import fresh_file, fresh_folder, whole_folder
 from ptycho_nb.cli.progress import watched
 from ptycho_nb.cli.scans import told
@@ -21,7 +21,6 @@ from ptycho_nb.figures import loss_curves, object_pair
 from ptycho_nb.files import write_atomic
 from ptycho_nb.history import Control, State
 from ptycho_nb.model import PtychoPINN
-from ptycho_nb.readers import load_scan
 from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.refinement import refine
 from ptycho_nb.result import Reconstruction
@@ -51,7 +50,7 @@ def train_network(
     """Train a network on a scan; Ctrl-C stops and keeps."""
     settings = settings_from(config, None, changes)
     folder = fresh_folder(out)
-    data = load_scan(scan, **reading) if scan else simulate_scan(settings.simulation)
+    data = loaded(scan, reading) if scan else simulate_scan(settings.simulation)
     told(data)
     training = trained(data, settings, Control())
     result = seen(training, data, settings)
@@ -86,7 +85,7 @@ def reconstruct_scan(
     way = method or (Method.NETWORK if model else Method.ITERATIVE)
     if model and way not in (Method.NETWORK, Method.BOTH):
         raise InputError(f"--method {way} uses no model; leave --model out, or choose network or both.")
-    data = load_scan(scan, **reading)
+    data = loaded(scan, reading)
     told(data)
     result = WAYS[way](data, settings, PtychoPINN.load(model) if model else None, Control())
     result.save(file)

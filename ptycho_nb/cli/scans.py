@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from ptycho_nb.checks import Finding, checks
-from ptycho_nb.cli.options import Changes, ConfigFile, Preset, settings_from, takes_scan_options
+from ptycho_nb.cli.options import Changes, ConfigFile, Preset, loaded, settings_from, takes_scan_options
 from ptycho_nb.cli.outputs import fresh_file
 from ptycho_nb.config_file import DIALECTS, save_configs
 from ptycho_nb.model import PtychoPINN
-from ptycho_nb.readers import ArrayInfo, inspect_file, load_scan, open_arrays, own_values, save_scan
+from ptycho_nb.readers import ArrayInfo, inspect_file, open_arrays, own_values, save_scan
 from ptycho_nb.result import FORM, Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
@@ -40,7 +40,7 @@ def info(
         typer.echo(printable(repr(result)))
         tell_findings(checks(result))
     else:
-        told(load_scan(file, **reading))
+        told(loaded(file, reading))
 
 
 def tell_arrays(arrays: list[ArrayInfo], with_roles: bool) -> None:

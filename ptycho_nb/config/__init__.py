@@ -157,7 +157,7 @@ class RefinementConfig(Config):
 
     epochs: int = setting(64, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
     batch_size: int = setting(32, "Patterns in a step", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
-    learning_rate: float = setting(0.1, "Greatest step of an object pixel", label="Learning rate", ge=1e-5, le=10, log=True)
+    learning_rate: float = setting(0.1, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
     loss: Literal["auto", "amplitude", "poisson"] = setting("auto", "Noise model of the detector; auto chooses by the photons of the scan", label="Loss")
     refine_probe: bool = setting(True, "Fit the probe too", label="Refine probe")
     probe_modes: int | None = setting(None, "Incoherent probe modes; empty: as many as the scan brings", label="Probe modes", ge=1, le=16)
@@ -165,6 +165,7 @@ class RefinementConfig(Config):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
     time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6, advanced=True)
     seed: int = setting(0, "Order of the patterns", label="Seed", ge=0, le=2**31 - 1, advanced=True)
+    start_learning_rate: float = setting(0.03, "Greatest step of an object pixel where an object is given to begin with", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.02, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
     probe_start: float = setting(0.1, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
     position_learning_rate: float = setting(0.02, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)

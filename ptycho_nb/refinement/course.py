@@ -8,8 +8,8 @@ from ptycho_nb.config import RefinementConfig
 from ptycho_nb.refinement.fit import Rates
 
 
-def rates(config: RefinementConfig, progress: float) -> Rates:
-    """Step sizes at a share 0 to 1 of the run; probe and positions wait for ``probe_start``.
+def rates(config: RefinementConfig, progress: float, object_rate: float) -> Rates:
+    """Step sizes at a share 0 to 1 of the run, ``object_rate`` at most; probe and positions wait for ``probe_start``.
 
     References
     ----------
@@ -20,7 +20,7 @@ def rates(config: RefinementConfig, progress: float) -> Rates:
     course = rise * 0.5 * (1 + math.cos(math.pi * fall))
     moving = course if progress >= config.probe_start else 0.0
     return Rates(
-        object=config.learning_rate * course,
+        object=object_rate * course,
         probe=config.probe_learning_rate * moving if config.refine_probe else 0.0,
         positions=config.position_learning_rate * moving if config.refine_positions else 0.0,
     )

@@ -123,13 +123,16 @@ class Fit:
 
     def _coefficients(self, chosen: list[int]) -> Tensor:
         if self._still:
-            return self._shifts.coefficients[chosen]
+            return self._rows(self._shifts.coefficients, chosen)
         return self._shifts.weigh(self.positions[chosen] - self._whole[chosen])
+
+    def _rows(self, array: Tensor, chosen: list[int]) -> Tensor:
+        return array.index_select(0, torch.tensor(chosen, device=array.device))
 
     def misfit(self, chosen: list[int]) -> float:
         """Mean misfit of some patterns [a pixel], nothing moved."""
         far = torch.fft.fft2(self.exit_waves(chosen)[2])
-        return self._misfit(far, self.measured[chosen])[0]
+        return self._misfit(far, self._rows(self.measured, chosen))[0]
 
     def coverage(self) -> Tensor:
         """Photons (H, W) that fell on each object pixel, in units of the probe as it is now."""
@@ -179,7 +182,7 @@ class Fit:
         """Move by one step on patterns ``chosen``; their mean misfit before it [a pixel]. Nothing moves where that is not finite."""
         patches, probes, waves = self.exit_waves(chosen)
         far = torch.fft.fft2(waves)
-        misfit, ratio = self._misfit(far, self.measured[chosen])
+        misfit, ratio = self._misfit(far, self._rows(self.measured, chosen))
         if not math.isfinite(misfit):
             return misfit
         back = torch.fft.ifft2(torch.mul(far, ratio.unsqueeze(1), out=far), norm="forward")  # unscaled: the adjoint of fft2
@@ -191,7 +194,7 @@ class Fit:
 
     def _misfit(self, far: Tensor, measured: Tensor) -> tuple[float, Tensor]:
         """Mean misfit and the factor that turns the far field into its gradient."""
-        photons = (far.real.square() + far.imag.square()).sum(1).add_(self.floor)
+        photons = _summed(far.real.square().add_(far.imag.square())).add_(self.floor)
         if self.loss == "amplitude":
             amplitude = photons.sqrt_()
             difference = amplitude - measured
@@ -209,7 +212,7 @@ class Fit:
 
     def _object_gradient(self, chosen: list[int], back: Tensor, probes: Tensor) -> None:
         self.movers["object"].gradient.zero_()
-        patches = (back * probes.conj()).sum(1) if probes.shape[1] > 1 else (back * probes.conj()).squeeze(1)
+        patches = _summed(back * probes.conj())
         windows, parts = [self._gradient_windows[j] for j in chosen], torch.view_as_real(patches).unbind()
         if patches.is_cuda:  # there a batched addition runs in parallel, and the windows overlap
             for window, part in zip(windows, parts, strict=True):
@@ -273,6 +276,11 @@ class Adam:
         if rows is not None:
             for array, moved in zip(arrays, chosen, strict=True):
                 array[rows] = moved
+
+
+def _summed(modes: Tensor) -> Tensor:
+    """Sum over modes, (B, P, N, N) to (B, N, N); a single one is not copied."""
+    return modes.squeeze(1) if modes.shape[1] == 1 else modes.sum(1)
 
 
 def _window(canvas: Tensor, corner: list[int], N: int) -> Tensor:

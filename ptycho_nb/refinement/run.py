@@ -114,6 +114,7 @@ class _Run:
             floor=dark_floor(scan, self.loss),
         )
         self.order = np.array([config.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
+        self.rate = config.learning_rate if start is None else config.start_learning_rate
         self.first_step = self.step = 0
         self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)
         if earlier is not None:
@@ -126,7 +127,7 @@ class _Run:
             raise InputError("resume_from ran with another batch_size, holdout or seed; keep them, or give it as start instead.")
         self.fit.load_state(earlier.optimiser)
         self.first_step = self.step = int(earlier.optimiser["step"])
-        self.photons = float(earlier.optimiser["photons"])
+        self.photons, self.rate = float(earlier.optimiser["photons"]), float(earlier.optimiser["rate"])
         if earlier.history is not None:
             self.history.take_up(earlier.history)
 
@@ -153,7 +154,7 @@ class _Run:
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
-        step_sizes = rates(self.config, progress)
+        step_sizes = rates(self.config, progress, self.rate)
         misfit = self.fit.step(chosen, step_sizes)
         if not math.isfinite(misfit):
             history.diverge(f"The misfit became {misfit}", step_sizes.object)
@@ -188,7 +189,8 @@ class _Run:
 
     def result(self) -> Reconstruction:
         """What the run has reached."""
-        where = {"step": np.array(self.step), "photons": np.array(self.photons), "order": self.order, "measured": self.measured}
+        numbers = {"step": self.step, "photons": self.photons, "rate": self.rate}
+        where = {**{name: np.array(value) for name, value in numbers.items()}, "order": self.order, "measured": self.measured}
         moved = self.fit.positions.cpu().numpy().astype(np.float64) + self.space.origin
         return Reconstruction(
             object=self._object(),
@@ -220,7 +222,7 @@ def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction 
     if earlier is None:
         return scan.positions if start is None else start.positions
     stored = earlier.optimiser
-    shapes = {"step": (), "photons": (), "order": (3,), "measured": scan.positions.shape}
+    shapes = {"step": (), "photons": (), "rate": (), "order": (3,), "measured": scan.positions.shape}
     if any(name not in stored or stored[name].shape != shape for name, shape in shapes.items()):
         raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
     return stored["measured"]

@@ -24,7 +24,7 @@ from scipy.special import jv
 from torch import Tensor
 
 TERMS = 8  # along each axis; the next one would be below 1e-5 of the amplitude at Nyquist, less elsewhere
-DROPPED = 1e-4  # of the probe's energy, at most, left out by the terms not used
+DROPPED = 5e-4  # of the probe's energy, at most, left out by the terms not used
 NOISE_SHARE = 0.1  # of the photon noise, at most, that what is left out may amount to
 
 
@@ -43,9 +43,7 @@ class Shifts:
         Share of the probe's energy that the terms left out may hold.
     """
 
-    def __init__(
-        self, probe: Tensor, offsets: Tensor, terms: list[tuple[int, int]] | None = None, *, dropped: float = DROPPED
-    ) -> None:
+    def __init__(self, probe: Tensor, offsets: Tensor, terms: list[tuple[int, int]] | None = None, *, dropped: float = DROPPED) -> None:
         self.N = probe.shape[-1]
         filters = _filters(self.N)  # (TERMS, N)
         self.terms = terms or _needed(probe, filters, dropped)

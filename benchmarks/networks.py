@@ -53,7 +53,6 @@ ENTRIES = (
     Entry("precision", "bfloat16", training={"precision": "bfloat16"}),
     Entry("synchronise", "never", inference={"synchronise": "never"}),
     Entry("synchronise", "always", inference={"synchronise": "always"}),
-    Entry("weight", "uniform", inference={"weight": "uniform"}),
 )
 
 

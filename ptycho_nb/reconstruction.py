@@ -20,6 +20,7 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.synchronise import patch_phases
 
+TOLERATED = 1.05  # times the plain stitch's misfit: measured gains in phase come with up to 1.02
 JUDGES = 256  # patterns, evenly over the scan, that decide whether synchronised phases are kept
 
 Parts = Iterable[tuple[slice, Tensor]]  # which patterns, and their patches (B, width, width)
@@ -62,7 +63,11 @@ def reconstruct(model: PtychoPINN, scan: Scan, inference: InferenceConfig | None
 
 
 def _accepted(stitching: _Stitching, synchronise: str) -> Reconstruction:
-    """The stitch as it is or with synchronised phases: as asked, or the one that explains the photons better."""
+    """The stitch as it is or with synchronised phases: as asked, or synchronised unless the photons say it did harm.
+
+    Good patches of different phases cancel where they are averaged, which blurs the object and
+    hardly changes the misfit; poor ones are only made worse, and that shows in it.
+    """
     if synchronise == "never":
         return stitching.plain(stitching.patches())
     parts = list(stitching.patches())
@@ -72,7 +77,7 @@ def _accepted(stitching: _Stitching, synchronise: str) -> Reconstruction:
     plain, scan = stitching.plain(parts), stitching.scan
     judges = np.unique(np.linspace(0, scan.M - 1, min(JUDGES, scan.M)).astype(int))
     misfits = [one.misfit(scan, "amplitude", judges) for one in (plain, other)]
-    return other if misfits[1] < misfits[0] else plain
+    return other if misfits[1] < TOLERATED * misfits[0] else plain
 
 
 class _Stitching:
@@ -82,8 +87,6 @@ class _Stitching:
         self.model, self.scan, self.batch = model, scan, config.batch_size
         self.width = model.facts.width
         self.weight = centre(model.patch_weight, self.width).cpu()
-        if config.weight == "uniform":
-            self.weight = (self.weight > 0).to(self.weight.dtype)
         self.positions = torch.from_numpy(scan.positions - scan.canvas.origin)
 
     def patches(self) -> Iterator[tuple[slice, Tensor]]:

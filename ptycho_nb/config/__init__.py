@@ -122,7 +122,7 @@ class TrainingConfig(Config):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
     time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6)
     seed: int = setting(0, "Makes a run repeatable", label="Seed", ge=0, le=2**31 - 1)
-    optimizer: Literal["adam", "adamw", "sgd"] = setting("adamw", "Rule of the step", label="Optimiser", advanced=True)
+    optimizer: Literal["adam", "adamw", "sgd"] = setting("adamw", "Rule of the step; with adam the weight decay is part of the gradient, which does harm: set it to 0", label="Optimiser", advanced=True)
     weight_decay: float = setting(0.01, "Pull of the weights to zero", label="Weight decay", ge=0, le=1, advanced=True)
     scheduler: Literal["constant", "warmup_cosine", "plateau", "exponential"] = setting(
         "warmup_cosine", "Course of the learning rate", label="Learning-rate course", advanced=True
@@ -140,9 +140,8 @@ class InferenceConfig(Config):
     PRESETS: ClassVar = {"quick": {"synchronise": "never"}, "standard": {}, "best": {}}
 
     batch_size: int = setting(256, "Patterns predicted at once", label="Batch size", unit="patterns", ge=1, le=65_536, log=True)
-    weight: Literal["probe", "uniform"] = setting("probe", "Weight of a patch pixel: the probe's intensity, or the middle of the window alike", label="Stitch weight")
     synchronise: Literal["auto", "always", "never"] = setting(
-        "auto", "Bring patches to one phase before they are averaged; auto keeps it where the photons are then explained better", label="Synchronise phases"
+        "auto", "Bring patches to one phase before they are averaged; auto does so unless the photons are then explained clearly worse", label="Synchronise phases"
     )
 
 
@@ -165,7 +164,7 @@ class RefinementConfig(Config):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
     time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6, advanced=True)
     seed: int = setting(0, "Order of the patterns", label="Seed", ge=0, le=2**31 - 1, advanced=True)
-    start_learning_rate: float = setting(0.03, "Greatest step of an object pixel where an object is given to begin with", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
+    start_learning_rate: float = setting(0.015, "Greatest step of an object pixel where an object is given to begin with", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.02, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
     probe_start: float = setting(0.1, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
     position_learning_rate: float = setting(0.02, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)

@@ -20,7 +20,7 @@ from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
 from ptycho_nb.training import train
 
-TRAINING = TrainingConfig(epochs=15, time_limit=20)
+TRAINING = TrainingConfig(epochs=24, time_limit=20)
 REFINEMENT = RefinementConfig(epochs=24, time_limit=20)
 
 

@@ -299,6 +299,8 @@ def test_a_given_start_is_left_in_small_steps_and_a_resumed_run_keeps_its_own(sc
     """A step of Adam is about its rate: from a start no pixel moves far at once, and going on uses the rate it had."""
     one = QUICK.replace(epochs=1, batch_size=scan.M, refine_probe=False, warmup=0, start_learning_rate=0.01)
     begun = refine(scan, reference, one)
-    assert begun.optimiser["rate"] == 0.01
+    assert begun.optimiser["rate"] == 0.01 / 4
     assert refine(scan, config=one).optimiser["rate"] == one.learning_rate
-    assert refine(scan, config=one, resume_from=begun).optimiser["rate"] == 0.01
+    assert refine(scan, config=one, resume_from=begun).optimiser["rate"] == 0.01 / 4
+    long = refine(scan, reference, one.replace(epochs=1000, time_limit=0.1))
+    assert long.optimiser["rate"] == one.learning_rate

@@ -164,7 +164,7 @@ class RefinementConfig(Config):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
     time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6, advanced=True)
     seed: int = setting(0, "Order of the patterns", label="Seed", ge=0, le=2**31 - 1, advanced=True)
-    start_learning_rate: float = setting(0.015, "Greatest step of an object pixel where an object is given to begin with", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
+    start_learning_rate: float = setting(0.015, "Greatest step of an object pixel in a fit of four epochs from a given object; longer fits take more in proportion, up to the learning rate", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.02, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
     probe_start: float = setting(0.1, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
     position_learning_rate: float = setting(0.02, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)

@@ -18,6 +18,7 @@ from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noi
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
+BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
 THREADS = 1  # a second one gains nothing on transforms this small
 
@@ -114,7 +115,7 @@ class _Run:
             floor=dark_floor(scan, self.loss),
         )
         self.order = np.array([config.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
-        self.rate = config.learning_rate if start is None else config.start_learning_rate
+        self.rate = config.learning_rate if start is None else min(config.learning_rate, config.start_learning_rate * config.epochs / BRIEF)
         self.first_step = self.step = 0
         self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)
         if earlier is not None:

@@ -19,9 +19,9 @@ FLOORS = (  # from the ground up; within a floor a room imports those to its lef
     ("simulate", "dataset", "network", "readers"),
     ("model",),
     ("history", "runs"),
-    ("training", "result", "reconstruction", "refinement", "checks"),
-    ("figures", "compare", "cli"),
-    ("ui/drawing", "ui/forms"),
+    ("training", "result", "reconstruction", "refinement", "quick_look", "resolution", "estimate", "checks"),
+    ("views", "figures", "compare", "exports", "report", "cli"),
+    ("ui/drawing", "ui/viewer", "ui/forms"),
     ("ui/panels",),
     ("ui/app",),
 )

@@ -18,10 +18,10 @@ from ptycho_nb.config import InferenceConfig, ModelConfig, RefinementConfig, Sim
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.ui import ReconstructPanel
-from ptycho_nb.ui.panels import training as panel_module
-from ptycho_nb.ui.panels.controls import BUSY
-from ptycho_nb.ui.panels.methods import METHODS, payback
-from ptycho_nb.ui.panels.progress import duration
+from ptycho_nb.ui.panels.reconstruct import panel as panel_module
+from ptycho_nb.ui.panels.reconstruct.controls import BUSY
+from ptycho_nb.ui.panels.reconstruct.methods import METHODS, payback
+from ptycho_nb.ui.panels.reconstruct.progress import duration
 
 SCAN = tiny_scan(N=32)
 SHORT = TrainingConfig(epochs=2, batch_size=8), ModelConfig(hidden=12), RefinementConfig(epochs=3)

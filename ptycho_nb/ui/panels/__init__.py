@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ptycho_nb.ui.panels.training import ReconstructPanel
+from ptycho_nb.ui.panels.reconstruct import ReconstructPanel
 
 __all__ = ["ReconstructPanel"]

@@ -15,10 +15,10 @@ from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Drawer, Keepsake, code, tag
 from ptycho_nb.ui.forms import Source, show_python
 from ptycho_nb.ui.panels.at_work import AtWork
-from ptycho_nb.ui.panels.controls import BUSY, RESUMABLE, Controls
 from ptycho_nb.ui.panels.failures import in_a_sentence
-from ptycho_nb.ui.panels.methods import METHODS, Job, Outcome, in_words
-from ptycho_nb.ui.panels.progress import OVER, ProgressFrame
+from ptycho_nb.ui.panels.reconstruct.controls import BUSY, RESUMABLE, Controls
+from ptycho_nb.ui.panels.reconstruct.methods import METHODS, Job, Outcome, in_words
+from ptycho_nb.ui.panels.reconstruct.progress import OVER, ProgressFrame
 from ptycho_nb.ui.panels.remains import Remains, bundle
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from ptycho_nb.config import CONFIGS, Config
 from ptycho_nb.history import State
 from ptycho_nb.ui.drawing import STYLE, LossFrame, Pane, PreviewFrame, close_all, tag
 from ptycho_nb.ui.forms import Form, SettingsFile
-from ptycho_nb.ui.panels.methods import METHODS
+from ptycho_nb.ui.panels.reconstruct.methods import METHODS
 
 TITLES = {
     "training": "Training",

@@ -1,0 +1,88 @@
+"""Work of a panel beside a free kernel: one piece at a time, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from ptycho_nb.errors import InputError
+from ptycho_nb.history import Control
+from ptycho_nb.ui.panels.at_work import AtWork
+from ptycho_nb.ui.panels.failures import in_a_sentence
+
+log = logging.getLogger(__name__)
+
+LONGEST_END = 60.0  # s that close waits for the work to end
+
+
+class Task:
+    """Runs one piece of work at a time; what goes wrong becomes a sentence.
+
+    Parameters
+    ----------
+    failed : callable
+        Told the sentence.
+    changed : callable
+        Told True when work begins and False when it has ended; both in the thread that does the work.
+    """
+
+    def __init__(self, failed: Callable[[str], object], changed: Callable[[bool], object]) -> None:
+        self._failed, self._changed = failed, changed
+        self._claimed, self._at_work = threading.Lock(), AtWork()
+        self._control = Control()
+        self._closed = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether work is under way."""
+        return self._claimed.locked()
+
+    def start(self, work: Callable[[Control], object]) -> bool:
+        """Do this in a thread; False, and nothing happens, where something is under way."""
+        if not self._claim():
+            return False
+        threading.Thread(target=self._do, args=(work,), name="ptycho_nb task", daemon=True).start()
+        return True
+
+    def run(self, work: Callable[[Control], object]) -> bool:
+        """Do this now; blocks. False, and nothing happens, where something is under way."""
+        if not self._claim():
+            return False
+        self._do(work)
+        return True
+
+    def stop(self) -> None:
+        """Ask the work to end: its Control says so."""
+        self._control.stop()
+
+    def wait(self, seconds: float = LONGEST_END) -> bool:
+        """Block until nothing is under way; whether that came within this time."""
+        return self._at_work.wait(seconds)
+
+    def close(self) -> None:
+        """Stop, wait, and take no more work."""
+        self._closed = True
+        self.stop()
+        self.wait()
+
+    def _claim(self) -> bool:
+        if self._closed or not self._claimed.acquire(blocking=False):
+            return False
+        self._control = Control()
+        self._at_work.begin()
+        return True
+
+    def _do(self, work: Callable[[Control], object]) -> None:
+        try:
+            self._changed(True)
+            work(self._control)
+        except Exception as error:
+            log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "The work failed.", exc_info=True)
+            self._failed(in_a_sentence(error))
+        finally:
+            try:
+                self._changed(False)
+            finally:
+                self._claimed.release()
+                self._at_work.end()

@@ -9,14 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import lightning
 import numpy as np
 import torch
 
 from ptycho_nb import Control, DataConfig, History, ModelConfig, Reconstruction, Scan, Training, TrainingConfig, train
-from ptycho_nb.metrics import Region, Scores, align, compare_objects, frc, half_bit
+from ptycho_nb.metrics import Region, Scores, compare_objects
 
 Value = TypeVar("Value")
 PACE = 24  # steps that tell how long a step takes
@@ -79,26 +79,3 @@ def triple(found: Reconstruction, scan: Scan, region: Region | None = None) -> t
     """Amplitude SSIM, phase SSIM and phase MAE [rad] against the truth, over the scanned region."""
     scores: Scores = compare_objects(found.object, scan.truth, region or found.scanned)
     return f"{scores.amplitude.ssim:.3f}", f"{scores.phase.ssim:.3f}", f"{scores.phase.mae:.3f}"
-
-
-def halves(scan: Scan, seed: int = 0) -> tuple[Scan, Scan]:
-    """Two scans of half the patterns each, that share the probe and nothing else."""
-    order = np.random.default_rng(seed).permutation(scan.M)
-    return scan.select(np.sort(order[::2])), scan.select(np.sort(order[1::2]))
-
-
-def half_period(first: Reconstruction, second: Reconstruction) -> float:
-    """Half-bit resolution of two half-data objects [px], over the region that both scanned."""
-    top = [r.origin[0] + r.scanned[0].start for r in (first, second)]
-    bottom = [r.origin[0] + r.scanned[0].stop for r in (first, second)]
-    left = [r.origin[1] + r.scanned[1].start for r in (first, second)]
-    right = [r.origin[1] + r.scanned[1].stop for r in (first, second)]
-    edges = (max(top), min(bottom), max(left), min(right))
-    one, other = (_cut(r, edges) for r in (first, second))
-    pair = align(other, one)
-    return frc(pair.object, pair.truth).half_period(half_bit)
-
-
-def _cut(found: Reconstruction, edges: tuple[int, int, int, int]) -> np.ndarray[Any, Any]:
-    (row, column), (top, bottom, left, right) = found.origin, edges
-    return found.object[top - row : bottom - row, left - column : right - column]

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from measure import half_period, halves, machine, one_thread, table, timed, triple
+from measure import machine, one_thread, table, timed, triple
 
 from ptycho_nb import Reconstruction, RefinementConfig, Scan, SimulationConfig, State, load_scan, refine, simulate_scan
+from ptycho_nb.resolution import compared as agreement
+from ptycho_nb.resolution import halves
 
 DRIVER = Path(__file__).with_name("run_ptychi.py")
 SCORES = ["R", "amplitude SSIM", "phase SSIM", "phase MAE [rad]", "half-data half-period [px]"]
@@ -92,7 +94,7 @@ def compared(scan: Scan, peer: Peer, config: RefinementConfig | None, times: int
     for name, fit in programs.items():
         found = rounds[0][name][1]
         quality = triple(found, scan) if scan.truth is not None else ("", "", "")
-        resolution = "" if scan.truth is not None else f"{half_period(*(fit(half)[1] for half in halves(scan))):.2f}"
+        resolution = "" if scan.truth is not None else f"{agreement(*(fit(half)[1] for half in halves(scan))).half_period:.2f}"
         ratio = "" if name == "Pty-Chi" else f"{seconds['Pty-Chi'] / seconds[name]:.1f}"
         rows.append([scan.name, name, f"{found.r_factor(scan):.4f}", *quality, resolution, f"{seconds[name]:.2f}", ratio])
     if scan.truth is not None and scan.true_probe is not None:

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from ptycho_nb.errors import ConfigError as ConfigError
     from ptycho_nb.errors import InputError as InputError
     from ptycho_nb.errors import ScanError as ScanError
+    from ptycho_nb.estimate import estimate as estimate
     from ptycho_nb.history import Control as Control
     from ptycho_nb.history import History as History
     from ptycho_nb.history import State as State
+    from ptycho_nb.quick_look import quick_look as quick_look
+    from ptycho_nb.quick_look import rank_orientations as rank_orientations
     from ptycho_nb.readers import load_scan as load_scan
     from ptycho_nb.reconstruction import reconstruct as reconstruct
     from ptycho_nb.refinement import refine as refine
+    from ptycho_nb.resolution import half_data as half_data
     from ptycho_nb.result import Reconstruction as Reconstruction
     from ptycho_nb.scan import Scan as Scan
     from ptycho_nb.simulate import simulate_scan as simulate_scan
@@ -62,6 +66,10 @@ PUBLIC = {
     "refine": "refinement",
     "compare": "compare",
     "checks": "checks",
+    "quick_look": "quick_look",
+    "rank_orientations": "quick_look",
+    "half_data": "resolution",
+    "estimate": "estimate",
 }
 
 ROOMS = {**PUBLIC, "command": "cli"}

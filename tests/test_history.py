@@ -60,6 +60,7 @@ def test_a_trainer_of_ones_own_fills_the_history(data):
     assert [step for step, _ in history.steps] == list(range(1, 10))
     assert history["train_loss"][0] == pytest.approx(sum(v for _, v in history.steps[:3]) / 3, rel=1e-6)
     assert history.seconds == sorted(history.seconds)
+    assert history.epoch_ends == [3, 6, 9]
 
 
 def test_a_metric_that_does_not_exist_names_the_nearest():
@@ -231,3 +232,28 @@ def test_a_history_survives_json():
     history.state = State.DONE
     again = History.from_dict(json.loads(json.dumps(history.to_dict())))
     assert again.to_dict() == history.to_dict()
+
+
+def test_a_history_of_before_has_epochs_of_equal_length():
+    history = History()
+    history.begin()
+    for epoch in range(2):
+        for _ in range(3):
+            history.record_step("train_loss", 1.0)
+        history.record_epoch(train_loss=1.0, val_loss=float(epoch))
+    stored = history.to_dict()
+    del stored["epoch_ends"]
+    assert History.from_dict(stored).epoch_ends == history.epoch_ends == [3, 6]
+
+
+def test_a_run_that_goes_on_keeps_where_the_epochs_ended():
+    first, second = History(), History()
+    first.begin()
+    first.record_step("train_loss", 1.0)
+    first.record_epoch(train_loss=1.0)
+    second.take_up(first)
+    second.begin()
+    for _ in range(2):
+        second.record_step("train_loss", 1.0)
+    second.record_epoch(train_loss=1.0)
+    assert (first.epoch_ends, second.epoch_ends) == ([1], [1, 3])

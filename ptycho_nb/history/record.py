@@ -53,10 +53,14 @@ class History(L.Callback):
         By completed epoch.
     seconds : list of float
         Running time at the end of each epoch, pauses left out [s].
+    epoch_ends : list of int
+        Steps done at the end of each epoch: where a number of the epoch belongs among the steps.
     waited : float
         How long pauses have held this run [s].
     started : float or None
         When the run began, seconds since 1970.
+    device : str
+        What it computed on, in words; empty where nothing said so.
     message : str
         Why the run ended, where it did not simply reach its end.
     more_to_come : bool
@@ -70,7 +74,9 @@ class History(L.Callback):
         self.previewer: Callable[[], Preview] | None = None
         self.metrics: dict[str, list[float]] = {LOSS: []}
         self.seconds: list[float] = []
+        self.epoch_ends: list[int] = []
         self.started: float | None = None
+        self.device = ""
         self.message = ""
         self.more_to_come = False
         self._steps: dict[str, list[tuple[int, float]]] = {LOSS: []}
@@ -142,6 +148,7 @@ class History(L.Callback):
 
     def record_epoch(self, **metrics: float) -> None:
         """Note the numbers of a completed epoch and tell the listener."""
+        self.epoch_ends.append(len(self.steps))  # before the numbers that are drawn there, perhaps at this moment
         for name, value in metrics.items():
             self.metrics.setdefault(name, []).append(value)
         self.seconds.append(self.elapsed)
@@ -173,7 +180,8 @@ class History(L.Callback):
     def take_up(self, earlier: History) -> None:
         """Go on from what an earlier run recorded."""
         copy = History.from_dict(earlier.to_dict())
-        self.metrics, self._steps, self.seconds, self.started = copy.metrics, copy._steps, copy.seconds, copy.started
+        self.metrics, self._steps, self.started = copy.metrics, copy._steps, copy.started
+        self.seconds, self.epoch_ends = copy.seconds, copy.epoch_ends
 
     def cut_short(self, why: str) -> None:
         """Count the end that comes as a stop, and say why."""
@@ -185,7 +193,9 @@ class History(L.Callback):
             "metrics": self.metrics,
             "steps": {name: [list(pair) for pair in pairs] for name, pairs in self._steps.items()},
             "seconds": self.seconds,
+            "epoch_ends": self.epoch_ends,
             "started": self.started,
+            "device": self.device,
             "state": str(self.state),
             "message": self.message,
         }
@@ -197,7 +207,9 @@ class History(L.Callback):
         history.metrics = {name: [float(v) for v in values] for name, values in stored["metrics"].items()}
         history._steps = {name: [(int(s), float(v)) for s, v in pairs] for name, pairs in stored["steps"].items()}
         history.seconds = [float(s) for s in stored["seconds"]]
+        history.epoch_ends = [int(end) for end in stored.get("epoch_ends", _evenly(len(history.steps), history.epochs))]
         history.started, history.message = stored["started"], str(stored["message"])
+        history.device = str(stored.get("device", ""))  # not in files of before
         history.state = State(stored["state"])
         return history
 
@@ -271,6 +283,11 @@ class History(L.Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.state = State.STOPPED if isinstance(exception, KeyboardInterrupt) else State.FAILED
         self.message = str(exception)
+
+
+def _evenly(steps: int, epochs: int) -> list[int]:
+    """Ends of epochs of equal length, for files of before that do not tell them."""
+    return [steps * (epoch + 1) // epochs for epoch in range(epochs)]
 
 
 Listener = Callable[[History], None]

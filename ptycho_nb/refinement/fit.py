@@ -74,7 +74,7 @@ class Fit:
     ) -> None:
         self.N, self.loss, self.farthest, self.floor = int(probe.shape[-1]), loss, farthest, floor
         photons = torch.fft.ifftshift(intensity, dim=(-2, -1))
-        self.measured = (photons + self.floor).sqrt() if loss == "amplitude" else photons
+        self.measured = photons.add_(self.floor).sqrt_() if loss == "amplitude" else photons  # in place: ifftshift made a copy
         self.mask = None if bool(mask.all()) else torch.fft.ifftshift(mask).to(probe.real.dtype)
         self.object = object.clone()
         self.probe = probe / self.N

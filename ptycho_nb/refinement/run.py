@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Listener, Preview, State, interrupt_stops
-from ptycho_nb.machine import borrowed_threads, pick_device
+from ptycho_nb.machine import borrowed_threads, device_label, pick_device
 from ptycho_nb.refinement.course import rates
 from ptycho_nb.refinement.fit import Fit
 from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe
@@ -63,6 +64,7 @@ def refine(
     config = config or RefinementConfig.preset("best")
     history = History(listener, control)
     device = pick_device(config.accelerator)
+    history.device = device_label(device)
     threads = borrowed_threads(THREADS if device.type == "cpu" else None)
     with threads, interrupt_stops(history.control), torch.no_grad():
         run = _Run(scan, start, config, history, device, resume_from)
@@ -93,6 +95,7 @@ class _Run:
     ) -> None:
         self.scan, self.config, self.history = scan, config, history
         begin = earlier or start
+        self.behind = {} if begin is None else _settings(begin)
         if begin is not None:
             _belongs(begin, scan)
         self.measured = _measured(scan, start, earlier)
@@ -204,7 +207,7 @@ class _Run:
             state=self.history.state,
             history=self.history,
             seconds=self.history.elapsed,
-            settings={"refinement": self.config.model_dump(mode="json")},
+            settings={**self.behind, "refinement": self.config.model_dump(mode="json")},
             name=self.scan.name,
             optimiser={**self.fit.state(), **where},
         )
@@ -216,6 +219,14 @@ def _belongs(begin: Reconstruction, scan: Scan) -> None:
             f"The start is of {len(begin.positions)} patterns of width {begin.probe.shape[-1]}, the scan has {scan.M} of {scan.N}; "
             "give a reconstruction of this scan."
         )
+
+
+def _settings(begin: Reconstruction) -> dict[str, Any]:
+    """What stands behind a start, the epochs of a training as many as it came to."""
+    training, history = begin.settings.get("training"), begin.history
+    if begin.method != "Network" or history is None or not isinstance(training, dict):
+        return begin.settings
+    return {**begin.settings, "training": {**training, "epochs": history.epochs}}
 
 
 def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction | None) -> NDArray[np.float64]:

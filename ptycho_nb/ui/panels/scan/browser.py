@@ -1,0 +1,178 @@
+"""The folders of the server and the scan files in them, a box for a path, and the files of this kernel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from ptycho_nb.errors import InputError
+from ptycho_nb.files import StrPath
+from ptycho_nb.readers import READERS
+from ptycho_nb.readers.source import size
+from ptycho_nb.ui.drawing import Pane, joined, tag
+
+MOST = 500  # entries shown of one folder
+REMEMBERED = 10  # files
+UP = "‹ up ›"
+
+_recent: list[str] = []  # paths of the files opened in this kernel, the last one first
+
+
+class Browser:
+    """Chooses a file on the machine that the kernel runs on.
+
+    Attributes
+    ----------
+    widget : widgets.VBox
+    folder : Path
+        That is shown.
+    open, fields : widgets.Button
+        "Open" and "Map fields"; what they do is the panel's.
+    """
+
+    def __init__(self) -> None:
+        wide = {"description_width": "4.5em"}
+        self.where = Pane(kind="where")
+        self.entries = widgets.Select(rows=9, description="Files", tooltip="Choose with the arrow keys, then press Open", style=wide)
+        self.recent = widgets.Dropdown(description="Recent", tooltip="Files opened in this kernel", style=wide)
+        self.path = widgets.Text(
+            description="Path", placeholder="scan.npz", tooltip="A file or a folder on the server", continuous_update=False, style=wide
+        )
+        self.open = widgets.Button(description="Open", tooltip="Load this file, or enter this folder", button_style="primary")
+        self.fields = widgets.Button(description="Map fields", tooltip="Choose by hand what each array of this file is")
+        self.news = Pane(kind="news")
+        for box in (self.entries, self.recent, self.path):
+            box.layout.width, box.layout.max_width = "560px", "98%"
+        bar = widgets.HBox([self.open, self.fields])
+        bar.add_class("pnb-bar")
+        self.widget = widgets.VBox([self.where, self.entries, self.recent, self.path, bar, self.news])
+        self._chosen, self._written = "", ""
+        self._quiet = False
+        self.entries.observe(self._picked, "value")
+        self.recent.observe(self._picked, "value")
+        self.show(os.getcwd())
+        self._show_recent()
+
+    @property
+    def chosen(self) -> str:
+        """The path in the box.
+
+        Raises
+        ------
+        InputError
+            There is none.
+        """
+        written = self.path.value.strip()
+        if written == self._written:
+            written = self._chosen  # the screen cannot show every name
+        if not written:
+            raise InputError("No file is chosen; pick one from the list or write its path, such as scan.npz.")
+        return os.path.expanduser(written)
+
+    def enter(self) -> bool:
+        """Show the chosen folder; False where a file is chosen.
+
+        Raises
+        ------
+        InputError
+            Nothing is chosen.
+        """
+        path = self.chosen
+        if not os.path.isdir(path):
+            return False
+        self.show(path)
+        return True
+
+    def show(self, folder: StrPath) -> None:
+        """Show this folder; one that cannot be read is told, and the one before stays."""
+        home = Path(os.path.abspath(folder))
+        try:
+            folders, files = _contents(home)
+        except OSError as error:
+            reason = (error.strerror or "it cannot be read").lower()
+            self.news.put(tag("div", f"{home.name or home}: {reason}; choose another folder.", role="alert", class_="pnb-problem"))
+            return
+        self.folder = home
+        up = [(UP, str(home.parent))] if home.parent != home else []
+        shown = [(f"{printable(name)}/", str(home / name)) for name in folders] + [(_line(home / name), str(home / name)) for name in files]
+        self._offer(self.entries, [*up, *shown[:MOST]])
+        self.where.put("Folder ", tag("b", printable(str(home))))
+        self.news.put(*_told(len(files), len(shown)))
+        self._write("")
+
+    def remember(self, path: StrPath) -> None:
+        """Put a file that was opened among the recent ones."""
+        whole = os.path.abspath(path)
+        _recent[:] = [whole, *(other for other in _recent if other != whole)][:REMEMBERED]
+        self._show_recent()
+
+    def _show_recent(self) -> None:
+        self._offer(self.recent, [("choose one", ""), *((printable(_short(path)), path) for path in _recent)])
+        self.recent.layout.display = None if _recent else "none"
+
+    def _offer(self, box: Any, options: list[tuple[str, str]]) -> None:
+        """New options, none of them picked."""
+        self._quiet = True
+        try:
+            box.options = options
+            box.index = 0 if box is self.recent else None
+        finally:
+            self._quiet = False
+
+    def _picked(self, change: dict[str, Any]) -> None:
+        if not self._quiet and change["new"]:
+            self._write(change["new"])
+
+    def _write(self, path: str) -> None:
+        """Put a path in the box, as the screen can show it."""
+        self._chosen = _short(path) if path else ""
+        self._written = printable(self._chosen)
+        self.path.value = self._written
+
+
+def printable(text: str) -> str:
+    """A name that the screen can show: what it cannot is a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _short(path: str) -> str:
+    """The path from the kernel's own folder, where it lies in it."""
+    home = os.path.join(os.getcwd(), "")
+    return path[len(home) :] if path.startswith(home) and path != home else path
+
+
+def _contents(home: Path) -> tuple[list[str], list[str]]:
+    """Names of the folders and of the files that there is a reader for; hidden ones are left out."""
+    folders, files = [], []
+    with os.scandir(home) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if _is_folder(entry):
+                folders.append(entry.name)
+            elif entry.name.lower().endswith(tuple(READERS)):
+                files.append(entry.name)
+    return sorted(folders, key=str.casefold), sorted(files, key=str.casefold)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _line(path: Path) -> str:
+    try:
+        return f"{printable(path.name)}  ({size(path.stat().st_size)})"
+    except OSError:
+        return printable(path.name)
+
+
+def _told(files: int, entries: int) -> list[Any]:
+    said = [] if files else [f"No scan in this folder; ptycho_nb reads {', '.join(READERS)}."]
+    said += [f"{entries - MOST} more entries are not shown; write the path of one."] if entries > MOST else []
+    return [joined(tag("div", " ".join(said), role="status"))] if said else []

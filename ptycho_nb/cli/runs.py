@@ -23,6 +23,7 @@ from ptycho_nb.history import Control, State
 from ptycho_nb.model import PtychoPINN
 from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.refinement import refine
+from ptycho_nb.report import ENDINGS, write_report
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
@@ -75,6 +76,7 @@ def reconstruct_scan(
     config: ConfigFile = None,
     preset: Preset = None,
     changes: Changes = None,
+    report: Annotated[Path | None, typer.Option(help="Also write the whole run on one page, .html: pictures, numbers, settings.")] = None,
     *,
     reading: Mapping[str, Any],
 ) -> int:
@@ -82,6 +84,7 @@ def reconstruct_scan(
     settings = settings_from(config, preset, changes)
     file = fresh_file(out or Path(f"{scan.stem}_object.npz"), (".npz", ".h5"))
     picture = fresh_file(file.with_suffix(".png"), (".png",))
+    page = fresh_file(report, ENDINGS) if report else None
     way = method or (Method.NETWORK if model else Method.ITERATIVE)
     if model and way not in (Method.NETWORK, Method.BOTH):
         raise InputError(f"--method {way} uses no model; leave --model out, or choose network or both.")
@@ -91,6 +94,8 @@ def reconstruct_scan(
     result.save(file)
     object_pair(result).save(picture)
     typer.echo(f"{result!r}, R {result.r_factor(data):.4f}\nResult:  {file}\nPicture: {picture}")
+    if page:
+        typer.echo(f"Report:  {write_report(page, result, data, inputs=[scan])}")
     return ended(result.state, result.history.message if result.history else "")
 
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from ptycho_nb.figures.colours import domain_colours
 from ptycho_nb.figures.curves import frc_curve, loss_curves
-from ptycho_nb.figures.objects import comparison, object_pair, truth_comparison
+from ptycho_nb.figures.objects import amplitude_image, comparison, object_pair, phase_image, truth_comparison, view_pair
 from ptycho_nb.figures.picture import Picture
+from ptycho_nb.figures.printed import COLUMN, PAGE, printed, printed_image
 from ptycho_nb.figures.scans import patterns, positions_picture, probe_picture, scan_picture
 
 __all__ = [
+    "COLUMN",
+    "PAGE",
     "Picture",
+    "amplitude_image",
     "comparison",
     "domain_colours",
     "frc_curve",
     "loss_curves",
     "object_pair",
     "patterns",
+    "phase_image",
     "positions_picture",
+    "printed",
+    "printed_image",
     "probe_picture",
     "scan_picture",
     "truth_comparison",
+    "view_pair",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,33 +10,30 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from numpy.typing import ArrayLike, NDArray
 from skimage.color import lab2rgb
 
-LOW, HIGH = 0.1, 99.9  # per cent of the pixels; the rest may be stray
+from ptycho_nb.views import CIRCLE, EVEN, HIGH, LOW, TICKS, circular, even, robust
+
 CHROMA = 38  # of the hues; more leaves what a screen can show
-WRAPPED = 0.75 * np.pi  # rad; a phase that goes this far is drawn on a full circle of colours
 
 
 def limits(*images: NDArray[Any]) -> Normalize:
     """From the 0.1 to the 99.9 per cent point of all images together."""
-    values = np.concatenate([np.ravel(i) for i in images])
-    low, high = np.nanpercentile(values, (LOW, HIGH))
-    margin = max(0.0, 1e-6 * abs(high) - (high - low))  # a constant image still needs a range
-    return Normalize(float(low) - margin / 2 - 1e-12, float(high) + margin / 2 + 1e-12)
+    return Normalize(*robust(_together(images)))
 
 
 def symmetric(*images: NDArray[Any]) -> Normalize:
     """Equal limits either side of zero, at the 99.9 per cent point of the sizes."""
-    high = float(np.nanpercentile(np.abs(np.concatenate([np.ravel(i) for i in images])), HIGH))
-    high = max(high, 1e-9)
-    return Normalize(-high, high)
+    return Normalize(*even(_together(images)))
 
 
 def phase_scale(*phases: NDArray[Any]) -> tuple[str, Normalize, dict[float, str] | None]:
     """Colours, limits and ticks of phases [rad]: a closed circle where they wrap, else symmetric about zero."""
-    norm = symmetric(*phases)
-    if norm.vmax is not None and norm.vmax <= WRAPPED:
-        return "RdBu_r", norm, None
-    ticks = {-np.pi: "−π", -np.pi / 2: "−π/2", 0.0: "0", np.pi / 2: "π/2", np.pi: "π"}
-    return "twilight", Normalize(-np.pi, np.pi), ticks
+    if circular(_together(phases)):
+        return CIRCLE, Normalize(-np.pi, np.pi), TICKS
+    return EVEN, symmetric(*phases), None
+
+
+def _together(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate([np.ravel(i) for i in images])
 
 
 def photon_scale(*patterns: NDArray[Any]) -> LogNorm:

@@ -7,40 +7,53 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from numpy.typing import ArrayLike, NDArray
 
+from ptycho_nb.config import ViewConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures.colours import limits, phase_scale, symmetric
 from ptycho_nb.figures.picture import SMALL, Picture, colour_bar, heading, image, plain, scale_bar, title
-from ptycho_nb.metrics import Region, align, compare_aligned
+from ptycho_nb.metrics import align, compare_aligned
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
+from ptycho_nb.views import View, view
 
 AMPLITUDE, PHASE = "amplitude", "phase [rad]"
-LIT = 0.02  # of the greatest coverage: where less light fell, an object is mostly noise and is not shown
 
 
-def object_pair(reconstruction: Reconstruction) -> Picture:
-    """Amplitude and phase of an object, cut to what was well lit.
+def object_pair(reconstruction: Reconstruction, config: ViewConfig | None = None) -> Picture:
+    """Amplitude and phase of an object beside each other, as ``view`` gives them.
 
-    Contrast runs from the 0.1 to the 99.9 per cent point of the scanned region. The mean phase
-    of that region, which is free, is taken off.
+    Without a config: cut to what was well lit, contrast from the 0.1 to the 99.9 per cent point of
+    the scanned region, the mean phase of that region, which is free, taken off.
     """
-    scanned = reconstruction.scanned
-    covered = reconstruction.coverage > LIT * reconstruction.coverage.max()
-    found = reconstruction.object * np.exp(-1j * np.angle(reconstruction.object[scanned].sum()))
-    box = _bounds(covered)
-    amplitude, phase = (np.where(covered, part(found), np.nan) for part in (np.abs, np.angle))
-    h, w = amplitude[box].shape
-    picture = Picture(*_size((h, w), 1, 2, 2, widest=4.6), name=f"object of {reconstruction.name}: amplitude and phase")
+    return view_pair(view(reconstruction, config))
+
+
+def view_pair(shown: View) -> Picture:
+    """Amplitude and phase of a view beside each other."""
+    picture = Picture(*_size(shown.shape, 1, 2, 2, widest=4.6), name=f"object of {shown.name}: amplitude and phase")
     left, right = picture.subplots(1, 2)
-    colour_bar(image(left, amplitude[box], norm=limits(_seen(amplitude, scanned))), AMPLITUDE, extend="both")
-    _phase(right, phase[box], _seen(phase, scanned))
+    amplitude_image(left, shown)
+    phase_image(right, shown)
     for axes, word in ((left, "Amplitude"), (right, "Phase")):
         title(axes, word)
-        scale_bar(axes, reconstruction.pixel_size)
-    heading(picture, f"{plain(reconstruction.name)}: {plain(reconstruction.method)}")
+        scale_bar(axes, shown.pixel_size)
+    heading(picture, f"{plain(shown.name)}: {plain(shown.method)}")
     return picture
+
+
+def amplitude_image(axes: Axes, shown: View) -> None:
+    """The amplitude of a view with its scale."""
+    drawn = image(axes, shown.amplitude, cmap=shown.amplitude_map, norm=Normalize(*shown.amplitude_limits))
+    colour_bar(drawn, AMPLITUDE, extend="both")
+
+
+def phase_image(axes: Axes, shown: View) -> None:
+    """The phase of a view with its scale in rad."""
+    drawn = image(axes, shown.phase, cmap=shown.phase_map, norm=Normalize(*shown.phase_limits))
+    colour_bar(drawn, PHASE, shown.phase_ticks, extend="neither" if shown.phase_ticks else "both")
 
 
 def truth_comparison(reconstruction: Reconstruction, scan: Scan) -> Picture:
@@ -127,18 +140,6 @@ def _phase(axes: Axes, values: NDArray[Any], scale_of: NDArray[Any], bar: bool =
     drawn = image(axes, values, cmap=cmap, norm=norm)
     if bar:
         colour_bar(drawn, PHASE, ticks, extend="neither" if ticks else "both")
-
-
-def _seen(values: NDArray[Any], region: Region) -> NDArray[Any]:
-    """The covered pixels of the scanned region, or of everything if that region holds none."""
-    inside = values[region]
-    return inside if np.isfinite(inside).any() else values
-
-
-def _bounds(covered: NDArray[np.bool_]) -> Region:
-    """The least box round what was covered."""
-    rows, columns = (np.flatnonzero(covered.any(axis)) for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _size(shape: tuple[int, ...], rows: int, columns: int, bars: int, widest: float = 3.7) -> tuple[float, float]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -52,8 +54,8 @@ class Picture(Figure):
         self.set_layout_engine("constrained", w_pad=PAD, h_pad=PAD)
         self.name = plain(name)
 
-    def save(self, path: StrPath, *, inputs: tuple[StrPath, ...] = ()) -> None:
-        """Write as .png (200 dots per inch), .pdf or .svg; whole or not at all.
+    def save(self, path: StrPath, *, inputs: Iterable[StrPath] = (), dpi: float = FILE_DPI) -> None:
+        """Write as .png, .pdf with its fonts inside, or .svg; whole or not at all.
 
         Parameters
         ----------
@@ -61,6 +63,8 @@ class Picture(Figure):
             One that exists is replaced.
         inputs : paths
             Files the picture was made from; they are never overwritten.
+        dpi : float
+            Dots per inch; of the images inside, where lines and text are drawn as such.
 
         Raises
         ------
@@ -70,16 +74,26 @@ class Picture(Figure):
         suffix = Path(path).suffix.lower().removeprefix(".")
         if suffix not in FORMATS:
             raise InputError(unknown("picture format", suffix, FORMATS))
-        write_atomic(path, lambda stream: self._write(stream, suffix, FILE_DPI), inputs=inputs)
+        write_atomic(path, lambda stream: self._write(stream, suffix, dpi), inputs=inputs)
 
     def _write(self, stream: BinaryIO, kind: str, dpi: float) -> None:
-        with _drawing:
-            self.savefig(stream, format=kind, dpi=dpi)
+        width, height = self.get_size_inches()
+        with _drawing, rc_context({"pdf.fonttype": 42}):  # TrueType: text in a PDF stays text
+            if kind == "png":  # whole dots: the renderer cuts off the rest of one
+                self.set_size_inches((round(width * dpi) + 0.01) / dpi, (round(height * dpi) + 0.01) / dpi)
+            try:
+                self.savefig(stream, format=kind, dpi=dpi)
+            finally:
+                self.set_size_inches(width, height)
+
+    def png(self, dpi: float = SCREEN_DPI) -> bytes:
+        """The picture as a PNG file."""
+        stream = io.BytesIO()
+        self._write(stream, "png", dpi)
+        return stream.getvalue()
 
     def _repr_png_(self) -> bytes:
-        stream = io.BytesIO()
-        self._write(stream, "png", SCREEN_DPI)
-        return stream.getvalue()
+        return self.png()
 
     def __repr__(self) -> str:
         return f"<Picture: {self.name}>"
@@ -157,8 +171,8 @@ def colour_bar(drawn: AxesImage, label: str, ticks: dict[float, str] | None = No
         bar.set_ticks(list(ticks), labels=list(ticks.values()))
 
 
-def scale_bar(axes: Axes, pixel_size: float | None) -> None:
+def scale_bar(axes: Axes, pixel_size: float | None, size: float = SMALL) -> None:
     """A bar of known length: in m, µm, nm …, or in px where the pixel size is unknown."""
     unit = {"units": "px", "dimension": "pixel-length"} if pixel_size is None else {"units": "m", "dimension": "si-length"}
-    style = {"location": "lower left", "length_fraction": 0.25, "box_alpha": 0.75, "border_pad": 0.5, "font_properties": {"size": SMALL}}
+    style = {"location": "lower left", "length_fraction": 0.25, "box_alpha": 0.75, "border_pad": 0.5, "font_properties": {"size": size}}
     axes.add_artist(ScaleBar(1 if pixel_size is None else pixel_size, **unit, **style))

@@ -151,11 +151,11 @@ def _believed(scan: Scan) -> NDArray[np.bool_]:
 
 def _positions(axes: Axes, scan: Scan) -> None:
     """Positions over the light that fell on the object, axes in px or a unit of length."""
-    light, (top, left) = _light(scan)
-    h, w = light.shape
+    fell, (top, left) = light(scan)
+    h, w = fell.shape
     unit, size = ("px", 1.0) if scan.pixel_size is None else length_unit(scan.pixel_size, max(h, w))
     extent = (size * (left - 0.5), size * (left + w - 0.5), size * (top + h - 0.5), size * (top - 0.5))
-    drawn = axes.imshow(light, cmap=DIM, extent=extent, vmin=0)
+    drawn = axes.imshow(fell, cmap=DIM, extent=extent, vmin=0)
     colour_bar(drawn, "light on the object [photons/px]")
     rows, columns = size * scan.positions.T
     axes.scatter(columns, rows, c=np.arange(scan.M), cmap="viridis", s=min(24.0, 6000 / scan.M), linewidths=0)
@@ -168,7 +168,7 @@ def _positions(axes: Axes, scan: Scan) -> None:
     axes.tick_params(labelsize=SMALL)
 
 
-def _light(scan: Scan) -> tuple[NDArray[np.float64], tuple[int, int]]:
+def light(scan: Scan) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """Photons that fell on each object pixel, probes laid at whole pixels, and the first pixel's position."""
     N = scan.N
     corners = np.rint(scan.positions).astype(int) - N // 2

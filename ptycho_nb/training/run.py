@@ -16,7 +16,7 @@ from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, TrainingC
 from ptycho_nb.dataset import Loaders, loaders
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import Control, History, Listener, Preview, State
-from ptycho_nb.machine import pick_device
+from ptycho_nb.machine import device_label, pick_device
 from ptycho_nb.model import PtychoPINN, ScanFacts
 from ptycho_nb.scan import Scan
 from ptycho_nb.training.callbacks import Limits, Position
@@ -74,7 +74,9 @@ def train(
     else:
         module, standing = _taken_up(earlier, scan, training, model, data, inference)
         history.take_up(earlier.history)
-    batches = _loaders(scan, module, pick_device(module.training_config.accelerator).type)
+    device = pick_device(module.training_config.accelerator)
+    history.device = device_label(device)
+    batches = _loaders(scan, module, device.type)
     module.monitor = "train_loss" if batches.val is None else "val_loss"
     history.previewer = lambda: _preview(module, scan)
     with borrowed_kernel(history.control):

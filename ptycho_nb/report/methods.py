@@ -1,0 +1,251 @@
+"""The methods paragraph of a paper, made from a run: nothing in it that the run does not say."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ptycho_nb import __version__
+from ptycho_nb.checks import noise_r_factor
+from ptycho_nb.config import CONFIGS, Config, DataConfig, InferenceConfig, ModelConfig, RefinementConfig, TrainingConfig
+from ptycho_nb.errors import ConfigError
+from ptycho_nb.figures.picture import length
+from ptycho_nb.history import State
+from ptycho_nb.metrics import overlap, probe_diameter
+from ptycho_nb.model import ScanFacts
+from ptycho_nb.refinement.start import noise_model
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+
+C = TypeVar("C", bound=Config)
+
+JUDGES = 128  # patterns on which the R of noise is drawn
+LOSSES = {
+    "amplitude": "the squared difference of measured and expected amplitudes (Thibault & Guizar-Sicairos 2012)",
+    "poisson": "the negative logarithm of the Poisson likelihood of the photons (Thibault & Guizar-Sicairos 2012)",
+    "auto": "the misfit of measured and expected photons",
+}
+OPTIMISERS = {"adam": "Adam (Kingma & Ba 2015)", "adamw": "AdamW (Loshchilov & Hutter 2019)", "sgd": "stochastic gradient descent"}
+ENDS = {
+    State.STOPPED: "The run was stopped before its planned end.",
+    State.DIVERGED: "The run diverged; its last finite state is reported.",
+    State.FAILED: "The run failed; its last state is reported.",
+}
+REFERENCES = {
+    "Bunk et al. 2008": "O. Bunk et al., Ultramicroscopy 108, 481 (2008).",
+    "Cherukara et al. 2020": "M. J. Cherukara et al., Appl. Phys. Lett. 117, 044103 (2020).",
+    "Guizar-Sicairos & Fienup 2008": "M. Guizar-Sicairos & J. R. Fienup, Opt. Express 16, 7264 (2008).",
+    "Hoidn et al. 2023": "O. Hoidn, A. A. Mishra & A. Mehta, Sci. Rep. 13, 22789 (2023).",
+    "Kingma & Ba 2015": "D. P. Kingma & J. Ba, Adam: a method for stochastic optimization, ICLR (2015).",
+    "Li et al. 2021": "Z. Li et al., Fourier neural operator for parametric partial differential equations, ICLR (2021).",
+    "Loshchilov & Hutter 2019": "I. Loshchilov & F. Hutter, Decoupled weight decay regularization, ICLR (2019).",
+    "Miao et al. 1998": "J. Miao, D. Sayre & H. N. Chapman, J. Opt. Soc. Am. A 15, 1662 (1998).",
+    "Thibault & Guizar-Sicairos 2012": "P. Thibault & M. Guizar-Sicairos, New J. Phys. 14, 063004 (2012).",
+    "Thibault & Menzel 2013": "P. Thibault & A. Menzel, Nature 494, 68 (2013).",
+}
+
+
+def methods_text(result: Reconstruction, scan: Scan | None = None) -> str:
+    """A paragraph for a paper: data, method, settings, time and misfit of this run; then its references, a line each.
+
+    Parameters
+    ----------
+    result : Reconstruction
+    scan : Scan, optional
+        What it was made from: with it photons and misfit are told too.
+
+    Raises
+    ------
+    InputError
+        The scan has another number of patterns.
+    """
+    told = sentences(result, scan)
+    return "\n".join([" ".join(told), "", "References", *references(told)])
+
+
+def sentences(result: Reconstruction, scan: Scan | None = None) -> list[str]:
+    """The paragraph of ``methods_text``, a sentence each."""
+    parts = [*_data(result, scan), *_network(result, scan), *_fit(result, scan), *_end(result), *_misfit(result, scan)]
+    return [part for part in parts if part]
+
+
+def references(told: list[str]) -> list[str]:
+    """What these sentences cite, in the order of the alphabet."""
+    text = " ".join(told)
+    return [source for mark, source in REFERENCES.items() if mark in text]
+
+
+def stated(result: Reconstruction, kind: type[C]) -> C | None:
+    """The config of that kind behind a result; None where the result states none that is one."""
+    section = next(name for name, known in CONFIGS.items() if known is kind)
+    values = result.settings.get(section)
+    try:
+        return kind(**values) if isinstance(values, dict) else None
+    except (ConfigError, TypeError):
+        return None
+
+
+def number(value: float) -> str:
+    """A number for a text: whole ones with thousands apart, others in three figures."""
+    whole = float(value).is_integer() and abs(value) < 1e7
+    return f"{int(value):,}" if whole else f"{value:.3g}"
+
+
+def several(count: int, word: str) -> str:
+    """So many of something."""
+    return f"{number(count)} {word}" if count == 1 else f"{number(count)} {word}s"
+
+
+def _data(result: Reconstruction, scan: Scan | None) -> list[str]:
+    """What was measured, and how densely."""
+    M, N = len(result.positions), result.probe.shape[-1]
+    light = "" if scan is None else f" with {number(float(f'{scan.photons:.3g}'))} photons each on average"
+    probe, positions = (result.probe, result.positions) if scan is None else (scan.probe, scan.positions)
+    pixel = (
+        "The size of an object pixel is not known" if result.pixel_size is None else f"An object pixel is {length(result.pixel_size)} wide"
+    )
+    masked = 0.0 if scan is None else float(1 - scan.mask.mean())
+    return [
+        f"The object was reconstructed with ptycho_nb {__version__} from {number(M)} diffraction patterns of {N} × {N} pixels{light}.",
+        f"{pixel}; the disk that holds 90 % of the energy of the illumination is {probe_diameter(probe):.3g} px wide.",
+        _overlap(overlap(probe, positions)) if M > 1 else "",
+        f"Of the detector's pixels {number(100 * masked)} % were masked." if masked else "",
+    ]
+
+
+def _overlap(share: float) -> str:
+    return f"Neighbouring disks overlap by {share:.2f} of it (Bunk et al. 2008)." if share > 0 else "Neighbouring disks do not overlap."
+
+
+def _network(result: Reconstruction, scan: Scan | None) -> list[str]:
+    """The network and its training."""
+    training, model, data = stated(result, TrainingConfig), stated(result, ModelConfig), stated(result, DataConfig)
+    if result.method == "Iterative" or training is None or model is None or data is None:
+        return []
+    epochs = training.epochs
+    counted = f"a course of {several(epochs, 'epoch')} was planned"
+    if result.history is not None and result.method == "Network":
+        epochs = result.history.epochs
+    if result.history is not None:
+        counted = f"it took {several(epochs, 'epoch')}"
+    rate = f"a greatest step of {training.learning_rate:g}, a weight decay of {training.weight_decay:g} and seed {training.seed}"
+    told = [
+        *_lesson(training, data, f"{_architecture(model)} was trained {_on(result, scan)}"),
+        f"For the training {counted} in batches of {several(training.batch_size, 'pattern')},"
+        f" by {OPTIMISERS[training.optimizer]} with {rate}.",
+    ]
+    if data.validation_fraction:
+        told.append(f"A share of {data.validation_fraction:g} of the patterns was held out of the training.")
+    inference = stated(result, InferenceConfig)
+    if inference is not None:
+        told.append("The predicted patches were averaged with the intensity of the probe as weight" + SYNCHRONISED[inference.synchronise])
+    return told
+
+
+def _lesson(training: TrainingConfig, data: DataConfig, trained: str) -> list[str]:
+    """What the network was to learn."""
+    added = f"The total variation of the patches, weighed by {training.total_variation:g}, was added to it."
+    smooth = [added] if training.total_variation else []
+    if training.objective == "supervised":
+        return [f"{trained}to match the known object; its loss was the squared distance of the patches to it.", *smooth]
+    groups = "" if data.C == 1 else f" over groups of {data.C} neighbouring patterns that share one object"
+    return [
+        f"{trained}without a known object, by having to explain the photons, after PtychoPINN (Hoidn et al. 2023).",
+        f"Its loss was {LOSSES[training.loss]}{groups}.",
+        *smooth,
+    ]
+
+
+def _architecture(model: ModelConfig) -> str:
+    if model.network == "global_map":
+        return f"A fully connected network with two hidden layers of {number(model.hidden)} units"
+    if model.network == "cnn":
+        kind = "A convolutional encoder with a decoder each for amplitude and phase (Cherukara et al. 2020)"
+    else:
+        kind = "A Fourier neural operator (Li et al. 2021)"
+    return f"{kind}, of {model.n_filters_scale:g} times the standard width,"
+
+
+def _on(result: Reconstruction, scan: Scan | None) -> str:
+    """On which patterns, where it can be told."""
+    facts = result.settings.get("facts")
+    if scan is None or not isinstance(facts, dict):
+        return ""
+    if facts.get("digest") == ScanFacts.of(scan).digest:
+        return "on these patterns, "
+    patterns = facts.get("M")
+    return f"on another scan of {number(patterns)} patterns, " if isinstance(patterns, int) else "on another scan, "
+
+
+def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
+    """The iterative fit."""
+    config = stated(result, RefinementConfig)
+    if result.method == "Network" or config is None:
+        return []
+    begun = "From there the" if result.method != "Iterative" else "The"
+    loss = config.loss if scan is None else noise_model(scan, config)
+    epochs = config.epochs if result.history is None else result.history.epochs
+    stored = result.optimiser.get("rate")
+    rate = config.learning_rate if stored is None or stored.shape else float(stored)
+    told = [
+        f"{begun} object was fitted to the photons by minimising {LOSSES[loss]}"
+        " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
+        f"The fit took {several(epochs, 'epoch')} in batches of {several(config.batch_size, 'pattern')},"
+        f" with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
+        _probe(result, config),
+        _positions(result, config),
+    ]
+    if config.holdout:
+        told.append(f"A share of {config.holdout:g} of the patterns was kept out of the fit to judge it.")
+    return told
+
+
+def _probe(result: Reconstruction, config: RefinementConfig) -> str:
+    modes = len(result.probe)
+    kind = "The probe, of one mode," if modes == 1 else f"The probe, of {modes} incoherent modes (Thibault & Menzel 2013),"
+    if not config.refine_probe:
+        return f"{kind} was kept as given."
+    step = f"a greatest step of {config.probe_learning_rate:g} of its maximum"
+    return f"{kind} was fitted too, after a share of {config.probe_start:g} of the fit, with {step}."
+
+
+def _positions(result: Reconstruction, config: RefinementConfig) -> str:
+    if not config.refine_positions:
+        return "The positions were kept as recorded."
+    measured = result.optimiser.get("measured")
+    moved = ""
+    if measured is not None and measured.shape == result.positions.shape:
+        moved = f"; they moved by {np.sqrt(np.square(result.positions - measured).sum(1).mean()):.3g} px (root mean square)"
+    return f"The positions were fitted too, each free to move {config.max_shift:g} px{moved}."
+
+
+def _end(result: Reconstruction) -> list[str]:
+    """Time, device, and how the run ended."""
+    history = result.history
+    device = "" if history is None or not history.device else " on the CPU" if history.device == "cpu" else f" on {history.device}"
+    told = []
+    if result.method == "Network, then iterative" and history is not None and history.seconds:
+        told.append(f"The fit took {history.seconds[-1]:.3g} s{device}.")
+    elif result.seconds:
+        told.append(f"The run took {result.seconds:.3g} s{device}.")
+    return [*told, ENDS.get(result.state, "")]
+
+
+def _misfit(result: Reconstruction, scan: Scan | None) -> list[str]:
+    """R, beside what noise alone leaves."""
+    if scan is None or not np.isfinite(result.object).all():
+        return []
+    found = result.r_factor(scan)
+    noise = noise_r_factor(result.predicted(list(range(0, scan.M, max(1, scan.M // JUDGES)))), scan.mask)
+    return [
+        f"The misfit R, the sum of the absolute differences of the amplitudes over the sum of the measured amplitudes (Miao et al. 1998),"
+        f" is {found:.4f}, where photon noise alone gives {noise:.4f}."
+    ]
+
+
+SYNCHRONISED: dict[str, Any] = {
+    "always": ", brought to one phase before.",
+    "never": ".",
+    "auto": ", brought to one phase before unless the photons were then explained clearly worse.",
+}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from ptycho_nb.ui.app import App
 from ptycho_nb.ui.drawing import LossPlot
 from ptycho_nb.ui.forms import Form
-from ptycho_nb.ui.panels import ReconstructPanel
+from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
+from ptycho_nb.ui.viewer import Viewer
 
-__all__ = ["Form", "LossPlot", "ReconstructPanel"]
+__all__ = ["App", "Form", "LossPlot", "ObjectPanel", "PatternPanel", "ReconstructPanel", "RunsPanel", "ScanPanel", "Viewer"]
 
 logging.getLogger("ptycho_nb").addHandler(logging.NullHandler())  # else a traceback lands in whichever cell ran last

@@ -24,7 +24,12 @@ STYLE = tag(
 .pnb-note summary::-webkit-details-marker { display: none; }
 .pnb-note summary:focus-visible { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
 .pnb-settings, .pnb-live { flex-wrap: wrap; align-items: flex-start; gap: 4px 20px; }
-.pnb-settings > * { flex: 1 1 420px; max-width: 620px; }
+.pnb-work { flex-wrap: wrap; align-items: flex-start; gap: 4px 24px; }
+.pnb-work > :first-child { flex: 1 1 430px; max-width: 640px; }
+.pnb-work > :last-child { flex: 2 1 460px; min-width: 0; }
+.pnb-method .widget-radio-box label { display: flex; align-items: flex-start; gap: 6px; white-space: normal; height: auto; line-height: 1.45; }
+.pnb-method .widget-radio-box label input { order: -1; flex: none; margin: 0; }
+.pnb-settings > * { flex: 1 1 360px; max-width: 620px; }
 .pnb-live > * { flex: 1 1 380px; max-width: 600px; }
 .pnb-live > .pnb-preview { flex: 1 1 540px; max-width: none; }
 .pnb-title { font-weight: 600; }
@@ -44,7 +49,46 @@ STYLE = tag(
 .pnb-svg { width: 100%; max-width: 600px; height: auto; font-family: var(--jp-ui-font-family, sans-serif); }
 .pnb-numbers { margin: 4px 0; font-variant-numeric: tabular-nums; }
 .pnb-state { font-weight: 600; }
-.pnb-code pre { white-space: pre-wrap; padding: 8px; overflow-x: auto; border: 1px solid var(--jp-border-color2, #ccc); }
+.pnb-panel .pnb-estimate { min-height: 1.6em; font-variant-numeric: tabular-nums; }
+.pnb-code pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; padding: 8px; overflow-x: auto; border: 1px solid var(--jp-border-color2, #ccc); }
 .pnb-bar { flex-wrap: wrap; align-items: center; }
+.pnb-app { max-width: 1240px; }
+.pnb-app h2 { margin: 0 14px 0 2px; font-size: 1.2em; }
+.pnb-app > .jupyter-widget-tab { margin-top: 4px; }
+.pnb-desk { min-height: 1.5em; }
+.pnb-large { --jp-widgets-font-size: 20px; --jp-widgets-inline-height: 38px; --jp-ui-font-size1: 20px; --jp-code-font-size: 19px;
+  --jp-widgets-inline-label-width: 150px; --jp-widgets-horizontal-tab-height: 40px; --jp-widgets-horizontal-tab-width: 190px;
+  font-size: 20px; }
+.pnb-large .widget-html-content, .pnb-large .jupyter-button, .pnb-large .widget-label, .pnb-large input, .pnb-large select,
+.pnb-large .lm-TabBar-tabLabel, .pnb-large .jupyter-widget-Collapse-header { font-size: 20px; }
+.pnb-large .pnb-form .widget-label { width: 176px !important; }
+.pnb-large .pnb-form .pnb-problem, .pnb-large .pnb-changed { padding-left: 184px; }
+.pnb-large .pnb-form .widget-checkbox .widget-label { width: auto !important; }
+.pnb-large .pnb-bar .widget-dropdown { width: 290px !important; }
+.pnb-large .jupyter-button { width: auto !important; min-width: 110px; }
+.pnb-seen { flex-wrap: wrap; align-items: flex-start; gap: 4px 20px; }
+.pnb-seen > * { flex: 0 1 380px; max-width: 100%; }
+.pnb-seen > :last-child { flex: 1 1 420px; max-width: 660px; }
+.pnb-facts table, table.pnb-facts { border-collapse: collapse; margin: 4px 0; }
+.pnb-facts caption { text-align: left; font-weight: 600; padding: 2px 0; }
+.pnb-facts th, .pnb-facts td { text-align: left; padding: 2px 12px 2px 0; vertical-align: top; font-variant-numeric: tabular-nums; }
+.pnb-facts th { font-weight: 600; white-space: nowrap; }
+.pnb-notes ul, .pnb-findings ul { margin: 2px 0 6px; padding-left: 1.3em; }
+.pnb-pattern .pnb-pictures img { width: 240px; }
+.pnb-pattern .pnb-probe img { width: 120px; }
+.pnb-pattern figure { max-width: 240px; margin-bottom: 8px; }
+.pnb-figure { display: block; width: 100%; height: auto; }
+.pnb-fields { border: 1px solid var(--jp-border-color2, #ccc); padding: 6px; }
+.pnb-wide { display: block; width: 100%; max-width: 940px; height: auto; margin: 4px 0; }
+.pnb-curves { display: flex; flex-wrap: wrap; gap: 4px 16px; }
+.pnb-curves > * { flex: 1 1 320px; max-width: 520px; }
+.pnb-table { overflow-x: auto; max-width: 100%; }
+.pnb-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 4px 0; }
+.pnb-table caption { text-align: left; color: var(--jp-ui-font-color2, #666); padding-bottom: 4px; }
+.pnb-table th, .pnb-table td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; border: 0; background: none;
+  border-bottom: 1px solid var(--jp-border-color2, #ccc); }
+.pnb-beside { display: flex; flex-wrap: wrap; gap: 8px 22px; }
+.pnb-beside .pnb-pictures img { width: 158px; }
+.pnb-film .pnb-pictures img { width: 230px; }
 """),
 )

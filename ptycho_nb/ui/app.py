@@ -1,0 +1,280 @@
+"""App: the panels in one cell, and what passes between them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from ptycho_nb.config import Config, SimulationConfig
+from ptycho_nb.errors import InputError
+from ptycho_nb.files import StrPath
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, close_all, tag
+from ptycho_nb.ui.forms import FileSource, Source
+from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
+from ptycho_nb.ui.panels.run import Run
+from ptycho_nb.ui.panels.task import Task
+
+Given = Scan | SimulationConfig | StrPath
+TITLES = ("1 Scan", "2 Reconstruct", "3 Object", "4 Patterns", "5 Runs")
+EMPTY = "No scan yet: choose a file or simulate a scan in 1 Scan."
+LARGE = "pnb-large"
+
+
+class Desk:
+    """The five panels with one scan among them; there is one in a kernel, whichever cell shows it.
+
+    Attributes
+    ----------
+    widget : widgets.VBox
+    scan, reconstruct, object, patterns, runs : panels
+    """
+
+    def __init__(self) -> None:
+        self.news = Pane(role="status", kind="desk")
+        self.problem = Pane(role="alert", kind="problem")
+        self.large = widgets.Checkbox(value=False, description="Large type", indent=False, layout={"width": "max-content"})
+        self.reset = widgets.Button(description="Reset", tooltip="Everything back to the beginning; asks once")
+        self.sure = widgets.Button(description="Yes, forget everything", button_style="danger", tooltip="Runs, results and settings go")
+        self.keep = widgets.Button(description="No, keep it", tooltip="Nothing changes")
+        self.tab = widgets.Tab(titles=TITLES)
+        self._task = Task(self.problem.put, lambda _: None)
+        self._closing = threading.Event()
+        self._line, self._later = "", ""  # the news, and which scan waits for the end of a run
+        self.widget = self._built()
+        self._place()
+        self._ask(False)
+        self.large.observe(self._enlarge, "value")
+        self.reset.on_click(lambda _: self._ask(True))
+        self.keep.on_click(lambda _: self._ask(False))
+        self.sure.on_click(lambda _: self._clear())
+
+    def _built(self) -> widgets.VBox:
+        bar = widgets.HBox([Pane(tag("h2", "ptycho_nb")), self.large, self.reset, self.sure, self.keep])
+        bar.add_class("pnb-bar")
+        box = widgets.VBox([Pane(STYLE, kind="style"), bar, self.news, self.problem, self.tab])
+        box.add_class("pnb-panel")
+        box.add_class("pnb-app")
+        return box
+
+    def _place(self) -> None:
+        """New panels, wired to each other."""
+        self.scan, self.reconstruct = ScanPanel(), ReconstructPanel()
+        self.object, self.patterns, self.runs = ObjectPanel(), PatternPanel(), RunsPanel()
+        self.scan.on_scan(self._take_scan)
+        self.reconstruct.on_begin(self._begun)
+        self.reconstruct.on_end(self._ended)
+        self.tab.children = [panel.widget for panel in self.panels]
+        self.tab.titles = TITLES
+        self.tab.selected_index = 0
+        self.say(EMPTY)
+
+    @property
+    def panels(self) -> tuple[ScanPanel, ReconstructPanel, ObjectPanel, PatternPanel, RunsPanel]:
+        """In the order on the screen."""
+        return self.scan, self.reconstruct, self.object, self.patterns, self.runs
+
+    def say(self, line: str) -> None:
+        """News, in a line above the panels."""
+        self._line = line
+        self.news.put(f"{line} {self._later}".strip())
+
+    def take(self, given: Given | None, configs: tuple[Config, ...], method: str | None) -> None:
+        """Set what a cell asks for; a run under way keeps its own.
+
+        Raises
+        ------
+        InputError
+            There is no such method, or a setting of a kind the panel has no form for.
+        """
+        if given is None and not configs and method is None:
+            return
+        if self.reconstruct.busy:
+            self.problem.put("A run is under way and keeps its scan and settings; stop it, then run this cell again.")
+            return
+        self.problem.put()
+        self.reconstruct.set(*configs, method=method)
+        if given is not None and not self._has(given):
+            self.scan.open(given)
+
+    def _has(self, given: Given) -> bool:
+        """Whether that is what is on the desk, so that running a cell again loses nothing."""
+        if isinstance(given, Scan):
+            now = self.scan.scan
+            return now is not None and _alike(now, given)
+        return self.scan.scan is not None and self.scan.source == given
+
+    def _take_scan(self) -> None:
+        scan = self.scan.scan
+        if scan is None:
+            return
+        try:
+            self.reconstruct.scan = scan
+        except InputError:
+            self._later = f"It keeps its scan; {scan.name} is taken up when it has ended."
+            self.say(self._line)
+            self._task.start(lambda _: self._take_later())
+            return
+        self._later = ""
+        self.problem.put()
+        self.reconstruct.source = self.scan.source
+        self.patterns.show(scan)
+        self.say(f"Scan {scan.name}: {scan.M} patterns of {scan.N} × {scan.N}. Next: 2 Reconstruct, Start.")
+
+    def _take_later(self) -> None:
+        """Wait for the end of the run, then take up the scan that came meanwhile."""
+        while not (self.reconstruct.wait(1.0) or self._closing.is_set()):
+            pass
+        if not self._closing.is_set():
+            self._take_scan()
+
+    def _begun(self, run: Run) -> None:
+        self.runs.add(run)
+        self.tab.set_title(4, f"{TITLES[4]} ({run.number})")
+        self.say(f"{run.name} is under way on {run.scan.name}; watch it in 2 Reconstruct. The kernel is free.")
+
+    def _ended(self, run: Run) -> None:
+        self.runs.refresh()
+        if run.result is None:
+            self.say(f"{run.name}: {run.state}; what ended it stands in 2 Reconstruct.")
+            return
+        self.object.show(run.result, run.scan, python=self.reconstruct.python, inputs=_files(self.reconstruct.source))
+        self.patterns.show(run.scan, run.result)
+        self.say(f"{run.name}: {run.state}. Look at it in 3 Object and 4 Patterns, or compare runs in 5 Runs.")
+
+    def _enlarge(self, change: dict[str, Any]) -> None:
+        (self.widget.add_class if change["new"] else self.widget.remove_class)(LARGE)
+
+    def _ask(self, asking: bool) -> None:
+        """Show the question in place of the button, or the button."""
+        self.reset.layout.display = "none" if asking else None
+        self.sure.layout.display = self.keep.layout.display = None if asking else "none"
+
+    def _clear(self) -> None:
+        self._ask(False)
+        self._closing.set()
+        self._task.wait()
+        self._task.start(lambda _: self._begin_anew())
+
+    def _begin_anew(self) -> None:
+        self.say("Resetting …")
+        for panel in self.panels:
+            panel.close()
+        self.problem.put()
+        self._closing.clear()
+        self._later = ""
+        self._place()
+
+    def close(self) -> None:
+        """Stop what runs; leave no widget and no thread behind."""
+        self._closing.set()
+        self._task.close()
+        for panel in self.panels:
+            panel.close()
+        close_all(self.widget)
+
+
+class App:
+    """The whole workflow in a cell: load or simulate a scan, reconstruct, look, compare, export.
+
+    One kernel has one desk of panels. ``App()`` in a second cell, or after a reload of the
+    page, shows it again with the run that is under way or was the last; what is given anew
+    is taken up unless a run is under way.
+
+    Parameters
+    ----------
+    scan : Scan, SimulationConfig or path, optional
+        What to begin with.
+    configs : configs
+        Settings to begin with, one of a kind; what is left out stays.
+    method : str, optional
+        "Iterative", "Network" or "Network, then iterative".
+
+    Raises
+    ------
+    InputError
+        There is no such method.
+    """
+
+    def __init__(self, scan: Given | None = None, *configs: Config, method: str | None = None) -> None:
+        self._desk = DESKS.current()
+        self._desk.take(scan, configs, method)
+
+    @property
+    def scan(self) -> Scan | None:
+        """The scan that is loaded."""
+        return self._desk.scan.scan
+
+    @property
+    def result(self) -> Reconstruction | None:
+        """Of the last run."""
+        return self._desk.reconstruct.result
+
+    @property
+    def panels(self) -> Desk:
+        """The panels: ``.scan``, ``.reconstruct``, ``.object``, ``.patterns``, ``.runs``."""
+        return self._desk
+
+    def close(self) -> None:
+        """Stop what runs and take every panel away; the next ``App()`` begins anew."""
+        DESKS.leave(self._desk)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """The panels; a picture of the last result, or else of the scan, where widgets cannot be shown."""
+        desk = self._desk
+        still = (desk.scan if self.result is None else desk.reconstruct)._repr_mimebundle_()
+        return dict(still) | dict(desk.widget._repr_mimebundle_()) | {"text/plain": repr(self)}
+
+    def _ipython_display_(self) -> None:
+        """The panels, and under them two plain outputs for the pictures that stay."""
+        Keepsake().show(self._repr_mimebundle_())
+        self._desk.reconstruct.remains.show()
+        self._desk.reconstruct.remains.keep(self.result)
+
+    def __repr__(self) -> str:
+        scan = self.scan
+        return f"<App: {'no scan yet' if scan is None else scan.name}>"
+
+
+class _Desks:
+    """The desk of this kernel."""
+
+    def __init__(self, make: Callable[[], Desk]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._desk: Desk | None = None
+
+    def current(self) -> Desk:
+        """The one there is, or a new one."""
+        with self._lock:
+            if self._desk is None:
+                self._desk = self._make()
+            return self._desk
+
+    def leave(self, desk: Desk) -> None:
+        """Close it; closed ones stay closed."""
+        with self._lock:
+            if self._desk is desk:
+                self._desk = None
+                desk.close()
+
+
+def _files(source: Source) -> tuple[StrPath, ...]:
+    """The files that a scan was read from, which no export may overwrite."""
+    if isinstance(source, FileSource):
+        return (source.path,)
+    return (source,) if isinstance(source, str | PathLike) else ()
+
+
+def _alike(one: Scan, other: Scan) -> bool:
+    """The same measurement: patterns, positions and probe."""
+    pairs = ((one.intensity, other.intensity), (one.positions, other.positions), (one.probe, other.probe))
+    return one is other or (one.name == other.name and all(np.array_equal(a, b) for a, b in pairs))
+
+
+DESKS = _Desks(Desk)

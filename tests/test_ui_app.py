@@ -1,0 +1,198 @@
+"""The App without a browser: what passes between its panels, and what a second App finds."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from ipywidgets.widgets.widget import _instances
+from tiny_scan import tiny_scan
+
+from ptycho_nb.config import ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
+from ptycho_nb.errors import InputError
+from ptycho_nb.history import State
+from ptycho_nb.readers import save_scan
+from ptycho_nb.ui import App
+from ptycho_nb.ui.app import EMPTY, LARGE, TITLES
+from ptycho_nb.ui.panels.reconstruct import forecast
+
+SCAN = tiny_scan(N=32)
+SHORT = RefinementConfig(epochs=2)
+ENDLESS = RefinementConfig(epochs=10_000)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(monkeypatch):
+    """Every test leaves widgets and threads as they were; what a run takes is not measured beside it."""
+    monkeypatch.setattr(forecast, "QUIET", 60.0)
+    widgets, threads = len(_instances), names_of_threads()
+    yield
+    App().close()
+    assert len(_instances) == widgets
+    assert until(lambda: names_of_threads() == threads, 5)
+
+
+def names_of_threads() -> list[str]:
+    return sorted(t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb"))
+
+
+def until(fact, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not fact() and time.monotonic() < end:
+        time.sleep(0.01)
+    return bool(fact())
+
+
+def open_app(*given, **more) -> App:
+    app = App(*given, **more)
+    assert app.panels.scan.wait()
+    return app
+
+
+def test_without_a_scan_every_panel_says_where_to_get_one():
+    app = App()
+    assert EMPTY in app.panels.news.value
+    assert app.panels.tab.titles == TITLES
+    assert app.scan is None
+    assert app.result is None
+    assert app.panels.reconstruct.controls.start.disabled
+
+
+def test_a_scan_reaches_the_reconstruct_and_the_pattern_panel():
+    app = open_app(SCAN)
+    assert app.panels.reconstruct.scan is SCAN
+    assert "Next: 2 Reconstruct" in app.panels.news.value
+    assert not app.panels.reconstruct.controls.start.disabled
+
+
+def test_a_simulation_is_the_source_of_the_python_shown():
+    config = SimulationConfig.preset("quick", seed=3)
+    app = open_app(config)
+    assert app.panels.reconstruct.source == config
+    assert "simulate_scan(SimulationConfig(" in app.panels.reconstruct.python
+
+
+def test_a_file_is_loaded_and_named_in_the_python_shown(tmp_path):
+    save_scan(tmp_path / "own.npz", SCAN)
+    app = open_app(tmp_path / "own.npz")
+    assert np.array_equal(app.scan.intensity, SCAN.intensity)
+    assert "own.npz" in app.panels.reconstruct.python
+
+
+def test_a_run_reaches_object_patterns_and_runs():
+    app = open_app(SCAN, SHORT)
+    app.panels.reconstruct.run()
+    assert app.result is not None
+    assert app.panels.object.result is app.result
+    assert "Run" in app.panels.news.value
+    assert app.panels.tab.get_title(4).startswith("5 Runs (")
+
+
+def test_a_run_that_fails_is_told_and_changes_no_other_panel(monkeypatch):
+    app = open_app(SCAN, SHORT)
+    monkeypatch.setattr("ptycho_nb.ui.panels.reconstruct.methods.refine", lambda *_, **__: 1 / 0)
+    app.panels.reconstruct.run()
+    assert "2 Reconstruct" in app.panels.news.value
+    assert app.panels.object.result is None
+
+
+def test_a_second_app_shows_the_same_desk_and_its_last_run():
+    first = open_app(SCAN, SHORT)
+    first.panels.reconstruct.run()
+    second = App()
+    assert second.panels is first.panels
+    assert second.result is first.result
+    assert second._repr_mimebundle_()["image/png"]
+
+
+def test_the_cell_run_again_keeps_the_result_of_the_same_scan():
+    first = open_app(SCAN, SHORT)
+    first.panels.reconstruct.run()
+    again = open_app(tiny_scan(N=32), SHORT)
+    assert again.result is first.result
+    assert again.result is not None
+
+
+def test_another_scan_is_taken_up():
+    open_app(SCAN)
+    other = tiny_scan(N=32, seed=1)
+    assert open_app(other).panels.reconstruct.scan is other
+
+
+def test_a_cell_run_again_beside_a_run_changes_nothing_and_says_so():
+    app = open_app(SCAN, ENDLESS)
+    app.panels.reconstruct.controls.start.click()
+    App(tiny_scan(N=32, seed=1), SHORT)
+    assert "A run is under way" in app.panels.problem.value
+    assert app.panels.reconstruct.scan is SCAN
+    assert app.panels.reconstruct.configs["refinement"] == ENDLESS
+
+
+def test_a_scan_that_comes_during_a_run_is_taken_up_at_its_end():
+    app = open_app(SCAN, ENDLESS)
+    app.panels.reconstruct.controls.start.click()
+    other = tiny_scan(N=32, seed=1)
+    app.panels.scan.open(other)
+    assert until(lambda: "taken up when it has ended" in app.panels.news.value)
+    assert app.panels.reconstruct.scan is SCAN
+    app.panels.reconstruct.stop()
+    assert until(lambda: app.panels.reconstruct.scan is other)
+
+
+def test_settings_and_method_are_set_by_the_cell():
+    app = App(None, TrainingConfig(epochs=7), ModelConfig(hidden=12), method="Network")
+    assert app.panels.reconstruct.method == "Network"
+    assert app.panels.reconstruct.configs["training"].epochs == 7
+
+
+def test_an_unknown_method_is_refused_with_the_nearest_named():
+    with pytest.raises(InputError, match="Iterative"):
+        App(method="Iterativ")
+
+
+def test_reset_asks_once_and_no_keeps_everything():
+    app = open_app(SCAN, SHORT)
+    app.panels.reset.click()
+    assert app.panels.sure.layout.display is None
+    app.panels.keep.click()
+    assert app.panels.sure.layout.display == "none"
+    assert app.scan is SCAN
+
+
+def test_reset_brings_back_the_beginning_and_leaves_no_widget_behind():
+    app = open_app()
+    before = len(_instances)
+    app = open_app(SCAN, ENDLESS)
+    app.panels.reconstruct.controls.start.click()
+    app.panels.reset.click()
+    app.panels.sure.click()
+    assert until(lambda: EMPTY in app.panels.news.value)
+    assert app.scan is None
+    assert app.panels.reconstruct.state is State.IDLE
+    assert until(lambda: len(_instances) == before)
+
+
+def test_large_type_is_a_switch():
+    app = App()
+    app.panels.large.value = True
+    assert LARGE in app.panels.widget._dom_classes
+    app.panels.large.value = False
+    assert LARGE not in app.panels.widget._dom_classes
+
+
+def test_a_closed_app_is_followed_by_a_new_one():
+    app = open_app(SCAN)
+    app.close()
+    assert App().scan is None
+
+
+def test_what_is_exported_knows_the_file_it_came_from_and_its_program(tmp_path):
+    save_scan(tmp_path / "own.npz", SCAN)
+    app = open_app(tmp_path / "own.npz", SHORT)
+    app.panels.reconstruct.run()
+    assert app.panels.object.wait()
+    subject = app.panels.object.export._subject()
+    assert subject.inputs == (tmp_path / "own.npz",)
+    assert "refine(scan" in subject.python

@@ -6,10 +6,11 @@ import math
 
 import pytest
 
-from ptycho_nb.config import CONFIGS, Config, DataConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
+from ptycho_nb.config import CONFIGS, Config, DataConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig, ViewConfig
 from ptycho_nb.errors import ConfigError
 
-FIELDS = [pytest.param(c, s, id=f"{c.__name__}.{s.name}") for c in CONFIGS.values() for s in c.settings()]
+EVERY = (*CONFIGS.values(), ViewConfig)  # what a settings file holds, and how an object is shown
+FIELDS = [pytest.param(c, s, id=f"{c.__name__}.{s.name}") for c in EVERY for s in c.settings()]
 NUMBERS = [p for p in FIELDS if p.values[1].kind in (int, float) and not p.values[1].choices]
 LONGEST_SENTENCE = 200  # a few choices need more than the usual 160 characters
 BASIC = 8
@@ -80,12 +81,12 @@ def test_only_an_optional_setting_may_be_empty(config, setting):
     assert setting.allowed.endswith("or empty") == setting.optional
 
 
-@pytest.mark.parametrize("config", CONFIGS.values())
+@pytest.mark.parametrize("config", EVERY)
 def test_a_form_shows_few_basic_settings(config):
     assert 1 <= sum(not s.advanced for s in config.settings()) <= BASIC
 
 
-@pytest.mark.parametrize("config", CONFIGS.values())
+@pytest.mark.parametrize("config", EVERY)
 def test_labels_differ_within_a_form(config):
     labels = [s.label for s in config.settings()]
     assert len(labels) == len(set(labels))
@@ -96,7 +97,7 @@ def test_a_config_is_named_after_its_section(name, config):
     assert config.__name__ == f"{name.capitalize()}Config"
 
 
-@pytest.mark.parametrize("config", CONFIGS.values())
+@pytest.mark.parametrize("config", EVERY)
 def test_presets_are_quick_standard_and_best_or_none(config):
     assert config.presets() in ((), ("quick", "standard", "best"))
     for name in config.presets():

@@ -6,7 +6,11 @@ command-line option and the documentation. Configs are frozen; ``replace`` gives
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
+
+from pydantic import ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ptycho_nb.config.setting import NO_UNIT, Config, Setting, setting
 
@@ -21,6 +25,7 @@ __all__ = [
     "Setting",
     "SimulationConfig",
     "TrainingConfig",
+    "ViewConfig",
     "setting",
 ]
 
@@ -155,14 +160,14 @@ class RefinementConfig(Config):
     }
 
     epochs: int = setting(64, "Passes over the patterns", label="Epochs", unit="epochs", ge=1, le=10_000)
-    batch_size: int = setting(32, "Patterns in a step", label="Batch size", unit="patterns", ge=1, le=4096, log=True)
+    batch_size: int = setting(32, "Patterns in a step", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
     learning_rate: float = setting(0.1, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
     loss: Literal["auto", "amplitude", "poisson"] = setting("auto", "Noise model of the detector; auto chooses by the photons of the scan", label="Loss")
     refine_probe: bool = setting(True, "Fit the probe too", label="Refine probe")
     probe_modes: int | None = setting(None, "Incoherent probe modes; empty: as many as the scan brings", label="Probe modes", ge=1, le=16)
     refine_positions: bool = setting(False, "Fit the positions too", label="Position correction")
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "auto is CUDA where there is one, else the CPU", label="Device")
-    time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6, advanced=True)
+    time_limit: float | None = setting(None, "Stop and keep the result after this long; empty: no limit", label="Time limit", unit="s", ge=0.1, le=1e6)
     seed: int = setting(0, "Order of the patterns", label="Seed", ge=0, le=2**31 - 1, advanced=True)
     start_learning_rate: float = setting(0.015, "Greatest step of an object pixel in a fit of four epochs from a given object; longer fits take more in proportion, up to the learning rate", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.02, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
@@ -172,6 +177,45 @@ class RefinementConfig(Config):
     warmup: float = setting(0.05, "Share of the steps in which the learning rate rises", label="Warm-up", ge=0, le=0.9, advanced=True)
     start_amplitude: float = setting(0.75, "Amplitude of the flat start", label="Start amplitude", ge=0.01, le=10, advanced=True)
     holdout: float = setting(0.0, "Share of well-covered patterns kept out of the fit to judge it", label="Held-out share", ge=0, le=0.5, advanced=True)
+
+
+class ViewConfig(Config):
+    """How an object is shown and exported."""
+
+    amplitude_map: Literal["gray", "viridis"] = setting("gray", "Colours of the amplitude, dark to bright", label="Amplitude colours")
+    phase_map: Literal["auto", "twilight", "RdBu_r", "gray", "viridis"] = setting(
+        "auto",
+        "auto takes twilight, a closed circle from -π to π, where the phase wraps, and RdBu_r, symmetric about zero, where it is small or unwrapped. In X-ray transmission the phase is negative where matter is",
+        label="Phase colours",
+    )
+    remove_ramp: bool = setting(
+        False, "Take off the linear phase that the data leave free: the plane through most of the scanned region", label="Remove ramp"
+    )
+    unwrap: bool = setting(False, "Undo the jumps of 2π, where the phase runs on smoothly between them", label="Unwrap")
+    twin: bool = setting(
+        False, "Turn by 180° and conjugate: with a free probe both solutions fit equally well. In X-ray transmission the right one has negative phase where matter is", label="Show the twin"
+    )
+    crop: Literal["covered", "scanned", "all"] = setting(
+        "covered", "covered is what was well lit, scanned the box round the probe centres, all the whole canvas", label="Crop to"
+    )
+    amplitude_low: float | None = setting(None, "Amplitude drawn darkest; empty: the 0.1 % point of the scanned region", label="Amplitude from", ge=-1e6, le=1e6, advanced=True)
+    amplitude_high: float | None = setting(None, "Amplitude drawn brightest; empty: the 99.9 % point of the scanned region", label="Amplitude to", ge=-1e6, le=1e6, advanced=True)
+    phase_low: float | None = setting(None, "Phase at the low end of the colours; empty: by the scanned region", label="Phase from", unit="rad", ge=-1e6, le=1e6, advanced=True)
+    phase_high: float | None = setting(None, "Phase at the high end of the colours; empty: by the scanned region", label="Phase to", unit="rad", ge=-1e6, le=1e6, advanced=True)
+
+    @field_validator("amplitude_high", "phase_high")
+    @classmethod
+    def _above_the_low_end(cls, high: float | None, info: ValidationInfo) -> float | None:
+        low = info.data.get(str(info.field_name).replace("high", "low"))
+        if high is not None and low is not None and high <= low:
+            raise PydanticCustomError("order", "it must lie above the low end")
+        return high
+
+    @classmethod
+    def _sentence(cls, name: str, detail: ErrorDetails, known: Mapping[str, Setting]) -> str:
+        if detail["type"] != "order":
+            return super()._sentence(name, detail, known)
+        return f"{cls.__name__}.{name} is {detail['input']}; it must lie above {name.replace('high', 'low')}, or be empty."
 
 
 CONFIGS: dict[str, type[Config]] = {

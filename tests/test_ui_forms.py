@@ -10,12 +10,13 @@ from ipywidgets import Checkbox, Dropdown, Text
 from ipywidgets.widgets.widget import _instances
 
 import ptycho_nb
-from ptycho_nb.config import CONFIGS, NO_UNIT, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
+from ptycho_nb.config import CONFIGS, NO_UNIT, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig, ViewConfig
 from ptycho_nb.config_file import load_configs
 from ptycho_nb.errors import ConfigError
 from ptycho_nb.ui.forms import Form, SettingsFile, call, constructor, show_python, written
 
-NUMBERS = [(kind, s) for kind in CONFIGS.values() for s in kind.settings() if not s.choices and s.kind is not bool]
+EVERY = (*CONFIGS.values(), ViewConfig)
+NUMBERS = [(kind, s) for kind in EVERY for s in kind.settings() if not s.choices and s.kind is not bool]
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def news(form, name):
     return form.fields[name]._news.value
 
 
-@pytest.mark.parametrize("kind", CONFIGS.values(), ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", EVERY, ids=lambda k: k.__name__)
 def test_a_form_gives_back_the_config_it_shows(kind):
     form = Form(kind())
     assert form.config == kind()
@@ -62,7 +63,7 @@ def test_a_form_gives_back_the_config_it_shows(kind):
     form.close()
 
 
-@pytest.mark.parametrize("kind", CONFIGS.values(), ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", EVERY, ids=lambda k: k.__name__)
 def test_every_field_has_label_unit_help_and_a_plain_control(kind):
     form = Form(kind())
     for setting in kind.settings():
@@ -103,6 +104,14 @@ def test_an_empty_box_is_none_where_that_is_allowed_and_a_problem_elsewhere(trai
     assert "epochs" in training.problems
 
 
+def test_an_empty_box_says_what_empty_means(training):
+    assert training.fields["time_limit"].box.placeholder == "no limit"
+    assert training.fields["epochs"].box.placeholder == ""
+    training.fields["gradient_clip"].box.value = ""
+    training.fields["time_limit"].box.value = "5"
+    assert "changed; default no limit" in news(training, "time_limit")
+
+
 def test_markup_in_a_box_is_shown_as_text(training):
     training.fields["epochs"].box.value = "<img src=x onerror=alert(1)>"
     assert "<img" not in news(training, "epochs")
@@ -131,7 +140,7 @@ def test_box_and_slider_of_a_logarithmic_field_move_together(training):
     assert size.box.value == "20"
 
 
-@pytest.mark.parametrize("kind", CONFIGS.values(), ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", EVERY, ids=lambda k: k.__name__)
 def test_a_slider_that_goes_to_its_nearest_step_changes_nothing(kind):
     form = Form(kind())
     for field in form.fields.values():
@@ -224,9 +233,9 @@ def test_a_bad_file_is_told_in_a_sentence(training, name):
 # Python.
 
 
-@pytest.mark.parametrize("kind", CONFIGS.values(), ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", EVERY, ids=lambda k: k.__name__)
 def test_the_constructor_in_words_makes_the_same_config(kind):
-    values = {s.name: others(s)[0] for s in kind.settings() if others(s)}
+    values = {s.name: others(s)[-1 if s.name.endswith("_high") else 0] for s in kind.settings() if others(s)}
     for config in (kind(), kind(**values)):
         assert eval(constructor(config), vars(ptycho_nb) | {kind.__name__: kind}) == config
 

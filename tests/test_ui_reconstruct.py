@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import html
 import logging
+import os
 import re
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from matplotlib.figure import Figure
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import InferenceConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.history import State
+from ptycho_nb.estimate import Estimate
+from ptycho_nb.history import Preview, State
 from ptycho_nb.ui import ReconstructPanel
+from ptycho_nb.ui.panels.reconstruct import forecast
 from ptycho_nb.ui.panels.reconstruct import panel as panel_module
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY
-from ptycho_nb.ui.panels.reconstruct.methods import METHODS, payback
+from ptycho_nb.ui.panels.reconstruct.methods import METHODS
 from ptycho_nb.ui.panels.reconstruct.progress import duration
+from ptycho_nb.ui.panels.reconstruct.summary import payback
+from ptycho_nb.ui.panels.run import Film
 
 SCAN = tiny_scan(N=32)
 SHORT = TrainingConfig(epochs=2, batch_size=8), ModelConfig(hidden=12), RefinementConfig(epochs=3)
@@ -43,8 +51,9 @@ def names_of_threads() -> list[str]:
 
 
 @pytest.fixture
-def make():
-    """Panels that are closed at the end."""
+def make(monkeypatch):
+    """Panels that are closed at the end; what a run takes is not measured beside it."""
+    monkeypatch.setattr(forecast, "QUIET", 60.0)
     made: list[ReconstructPanel] = []
 
     def panel(*configs, scan=SCAN, **more) -> ReconstructPanel:
@@ -94,6 +103,68 @@ def test_the_python_shown_makes_the_same_run(make, method):
     shown: dict = {"scan": SCAN}
     exec(panel.python, shown)
     np.testing.assert_array_equal(panel.run().object, shown["result"].object)
+
+
+@pytest.mark.parametrize("method", WAYS)
+def test_the_python_shown_after_continue_makes_all_of_it(make, method):
+    panel = make(method=method)
+    once = panel.python
+    panel.run()
+    assert panel.python == once
+    panel.controls.forms["refinement"].fields["epochs"].box.value = str(RefinementConfig().epochs)  # their defaults: not left out
+    panel.controls.forms["training"].fields["epochs"].box.value = "3"
+    panel.controls.more.value = "1"  # neither the epochs of the first run nor the default
+    for _ in range(2):
+        panel.controls.go_on.click()
+        assert panel.wait(60)
+    assert panel.python.count("resume_from") == 2
+    assert panel.python.count("reconstruct(") == (method != "Iterative")
+    assert html.unescape(panel.controls.code.value) == f"<pre>{panel.python}</pre>"
+    shown: dict = {"scan": SCAN}
+    exec(panel.python, shown)
+    np.testing.assert_array_equal(panel.result.object, shown["result"].object)
+    np.testing.assert_array_equal(panel.result.probe, shown["result"].probe)
+
+
+def test_the_python_shown_after_a_broken_off_training_goes_on_with_it(make):
+    panel = make(TrainingConfig(epochs=10_000, batch_size=8, time_limit=0.1), *SHORT[1:], method="Network, then iterative")
+    panel.run()
+    assert panel.result.method == "Network"
+    assert re.search(r"# In the panel this run was stopped after step \d+\.", panel.python)
+    panel.controls.forms["training"].fields["time_limit"].box.value = ""
+    panel.controls.more.value = "1"
+    panel.controls.go_on.click()
+    assert panel.wait(60)
+    assert panel.state is State.DONE
+    lines = panel.python.splitlines()
+    assert lines.index("result = reconstruct(training.model, scan)") == len(lines) - 2
+    assert "resume_from=training" in lines[-3]
+    assert "training=TrainingConfig(epochs=1, batch_size=8)" in lines[-3]
+
+
+def test_the_python_of_other_settings_is_that_of_a_start(make):
+    panel = make()
+    panel.run()
+    panel.controls.go_on.click()
+    assert panel.wait(60)
+    assert "resume_from" in panel.python
+    panel.controls.forms["refinement"].fields["epochs"].box.value = "5"
+    assert "resume_from" not in panel.controls.code.value
+    panel.controls.forms["refinement"].fields["epochs"].box.value = "3"
+    assert "resume_from" in panel.controls.code.value
+    panel.controls.start.click()
+    assert panel.wait(60)
+    assert "resume_from" not in panel.controls.code.value
+
+
+def test_a_continued_training_keeps_its_network_and_says_so(make):
+    panel = make(method="Network")
+    panel.run()
+    panel.controls.forms["model"].fields["hidden"].box.value = "14"
+    panel.controls.go_on.click()
+    assert panel.wait(20)
+    assert panel.state is State.FAILED
+    assert "keeps its ModelConfig" in panel.controls.problem.value
 
 
 def test_the_python_shown_follows_the_form_and_names_the_source(make):
@@ -323,14 +394,64 @@ def test_a_result_that_cannot_be_judged_is_kept(make, monkeypatch, caplog):
     assert panel.state is State.DONE
 
 
-def test_those_who_wait_for_a_result_get_it_and_may_fail(make, caplog):
-    panel, got = make(), []
-    panel.on_end(lambda result: 1 / 0)
-    panel.on_end(got.append)
+def test_those_who_wait_hear_of_each_run_and_may_fail(make, caplog):
+    panel, begun_runs, ended = make(method="Network, then iterative"), [], []
+    panel.on_begin(lambda run: 1 / 0)
+    panel.on_begin(lambda run: begun_runs.append((run.number, run.state, run.result)))
+    panel.on_end(lambda run: 1 / 0)
+    panel.on_end(ended.append)
     with caplog.at_level(logging.CRITICAL):
         panel.run()
-    assert got == [panel.result]
+        panel.run()
     assert panel.state is State.DONE
+    first, second = ended
+    assert begun_runs == [(run.number, State.LOADING, None) for run in ended]
+    assert second.number == first.number + 1
+    assert (second.method, second.scan, second.result) == ("Network, then iterative", SCAN, panel.result)
+    assert [part for part, _ in second.histories] == ["network", "iterative"]
+    assert [len(history.steps) for _, history in second.histories] == [6, 6]
+    assert "photon noise alone" in second.summary
+    assert second.changes == {"training.epochs": 2, "training.batch_size": 8, "model.hidden": 12, "refinement.epochs": 3}
+
+
+def test_those_who_wait_hear_of_a_run_that_fails(make, monkeypatch):
+    def fail(job):
+        raise InputError("The scan is too small.")
+
+    monkeypatch.setitem(METHODS, "Iterative", replace(METHODS["Iterative"], run=fail))
+    panel, ended = make(), []
+    panel.on_end(ended.append)
+    panel.run()
+    (run,) = ended
+    assert (run.state, run.result, run.summary) == (State.FAILED, None, "The scan is too small.")
+
+
+def test_the_film_of_a_run_goes_from_its_first_preview_to_its_end(make):
+    panel, ended = make(*ENDLESS), []
+    panel.on_end(ended.append)
+    panel.controls.start.click()
+    (run,) = [panel._runner.run]
+    assert until(lambda: len(run.film.moments) >= 2)
+    panel.controls.stop.click()
+    assert panel.wait(20)
+    moments = run.film.moments
+    assert [m.step for m in moments] == sorted(m.step for m in moments)
+    assert [m.seconds for m in moments] == sorted(m.seconds for m in moments)
+    assert moments[-1].step == len(panel.result.history.steps)
+    np.testing.assert_array_equal(moments[-1].object, panel.result.object[panel.result.scanned])
+    assert moments[0].step < moments[-1].step
+
+
+def test_a_film_keeps_so_many_moments_evenly_with_the_first_and_the_last():
+    film, seen = Film(8), Preview(np.ones((300, 200), np.complex64), (0, 0), np.ones((1, 8, 8), np.complex64))
+    for step in range(101):
+        film.take(step / 10, step, seen, (slice(0, 300), slice(0, 200)))
+    film.take_last(10.1, 101, seen, (slice(0, 300), slice(0, 200)))
+    steps = [moment.step for moment in film.moments]
+    assert 4 <= len(steps) <= 8
+    assert (steps[0], steps[-1]) == (0, 101)
+    assert set(np.diff(steps[:-1])) == {16}
+    assert film.moments[0].object.shape == (100, 66)
 
 
 def test_closing_stops_a_run_and_leaves_nothing():
@@ -345,15 +466,30 @@ def test_closing_stops_a_run_and_leaves_nothing():
     assert panel.state not in BUSY
 
 
-@pytest.mark.long
-def test_a_hundred_runs_leave_no_widget_and_no_thread(make):
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.long)])
+def test_many_runs_leave_no_widget_no_thread_no_figure_and_no_memory(make, count):
     panel = make(RefinementConfig(epochs=1))
-    panel.run()
-    before = len(_instances), names_of_threads()
-    for _ in range(100):
+    for _ in range(10):  # what is made once is made
+        panel.run()
+    before, memory = (len(_instances), names_of_threads(), figures()), resident()
+    for i in range(count):
         panel.controls.start.click()
+        if i % 2:
+            panel.controls.stop.click()
         assert panel.wait(20)
-    assert until(lambda: (len(_instances), names_of_threads()) == before, 5)
+    assert until(lambda: (len(_instances), names_of_threads(), figures()) == before, 5)
+    assert count < 100 or resident() < 1.02 * memory
+
+
+def figures() -> int:
+    gc.collect()
+    return sum(issubclass(type(one), Figure) for one in gc.get_objects())
+
+
+def resident() -> int:
+    """Bytes of this process in main memory."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_names_of_strangers_are_text(make):
@@ -385,17 +521,47 @@ def test_live_numbers_name_epoch_rate_and_time_left(make):
 
 
 def test_a_training_pays_back_when_its_reconstruction_is_quicker():
-    assert "after 11 scans" in payback(iterative=7, once=1, training=60)  # equal after ten
-    assert "does not pay back" in payback(iterative=7, once=8, training=60)
+    assert "after 11 scans" in payback(iterative=7, again=1, training=60)  # equal after ten
+    assert "does not pay back" in payback(iterative=7, again=8, training=60)
+    assert "Run Iterative once" in payback(iterative=None, again=8, training=60)
 
 
 def test_the_payback_is_told_once_both_ways_were_run(make):
-    panel = make()
+    panel = make(method="Network")
+    panel.run()
+    assert "Run Iterative once" in panel.controls.after.value
+    panel.controls.method.value = "Iterative"
     panel.run()
     assert "pay" not in panel.controls.after.value
-    panel.controls.method.value = "Network"
+    for method in WAYS[1:]:
+        panel.controls.method.value = method
+        panel.run()
+        assert re.search(r"The training (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
+    panel.scan = tiny_scan(N=32, seed=1)
     panel.run()
-    assert re.search(r"The training (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
+    assert "Run Iterative once" in panel.controls.after.value  # on this scan
+
+
+def test_the_payback_counts_what_each_scan_takes_this_way(make):
+    panel = make(method="Network, then iterative")
+    panel.run()
+    done = panel._runner.outcome
+    fit = done.result.history.elapsed
+    assert done.again == pytest.approx(done.once + fit, abs=0.05)
+    assert done.result.seconds == pytest.approx(done.training.seconds + done.again)
+    assert f"training {done.training.seconds:.1f} s" in panel.controls.after.value
+
+
+@pytest.mark.parametrize(("method", "part"), [("Network", "training"), ("Iterative", "fit"), ("Network, then iterative", "fit")])
+def test_the_held_out_misfit_is_of_patterns_that_the_last_part_never_saw(make, method, part):
+    panel = make(*SHORT[:2], RefinementConfig(epochs=3, holdout=0.1), method=method)
+    panel.run()
+    words = panel.controls.after.value
+    count = 2 if part == "training" else 4  # of 42
+    assert re.search(rf"Held-out misfit [\d.e+]+ a pixel \((amplitude|poisson); {count} patterns that the {part} never saw\)", words)
+    panel.controls.forms["refinement"].fields["holdout"].box.value = "0"
+    panel.run()
+    assert ("No pattern was held out of the fit" in panel.controls.after.value) is (part == "fit")
 
 
 def test_a_scan_is_not_exchanged_under_a_run(make):
@@ -413,3 +579,284 @@ def test_a_scan_is_not_exchanged_under_a_run(make):
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (180, "3 min"), (9000, "2.5 h")])
 def test_a_time_is_told_in_a_unit_that_suits(seconds, words):
     assert duration(seconds) == words
+
+
+# The parts of one run.
+
+
+def curves(panel: ReconstructPanel) -> list[str]:
+    """What is drawn, by the names in the drawing's words."""
+    return re.findall(r"(\w+ (?:training|validation)) [\d.]", re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1])
+
+
+def test_two_parts_are_two_curves_one_after_the_other(make):
+    panel = make(method="Network, then iterative")
+    panel.run()
+    assert curves(panel) == ["network training", "network validation", "iterative training"]
+    assert "Loss up to step 12" in panel.controls.loss.pane.value
+    lines = re.findall(r'<polyline points="([^"]*)"', panel.controls.loss.pane.value)
+    left, _, right = (np.array([float(pair.split(",")[0]) for pair in line.split()]) for line in lines)
+    assert left.max() < right.min()
+    panel.controls.more.value = "2"
+    panel.controls.go_on.click()
+    assert panel.wait(20)
+    assert curves(panel) == ["network training", "network validation", "iterative training"]
+    assert "Loss up to step 16" in panel.controls.loss.pane.value
+    panel.controls.method.value = "Iterative"
+    panel.run()
+    assert curves(panel) == ["iterative training"]
+
+
+@pytest.mark.parametrize(("loss", "factor"), [("amplitude", SCAN.photons / SCAN.N**2), ("poisson", 1.0)])
+def test_two_parts_of_one_noise_model_are_drawn_in_one_unit(make, loss, factor):
+    panel, ended = make(*SHORT[:2], RefinementConfig(epochs=3, loss=loss), method="Network, then iterative"), []
+    panel.on_end(ended.append)
+    panel.run()
+    (_, training), (_, fit) = ended[0].histories
+    words = re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1]
+    assert f"network training {factor * training.steps[-1][1]:.4g}" in words
+    assert f"network validation {factor * training['val_loss'][-1]:.4g}" in words
+    assert f"iterative training {fit.steps[-1][1]:.4g}" in words
+    panel.controls.method.value = "Network"
+    panel.run()
+    assert f"network training {ended[1].histories[0][1].steps[-1][1]:.4g}" in panel.controls.loss.pane.value
+
+
+def test_the_time_left_ends_with_the_time_limit(make):
+    panel = make(RefinementConfig(epochs=10_000, time_limit=7.0))
+    panel.controls.start.click()
+    assert until(lambda: " left" in panel.controls.numbers.value)
+    assert int(re.search(r"about (\d+) s left", panel.controls.numbers.value)[1]) <= 7
+    panel.stop()
+
+
+def test_device_and_time_limit_are_among_the_first_settings_of_each_method(make):
+    panel = make()
+    for name in ("training", "refinement"):
+        basic = {s.name for s in panel.controls.forms[name].kind.settings() if not s.advanced}
+        assert {"accelerator", "time_limit"} <= basic
+    shown = {}
+    for method in WAYS:
+        panel.controls.method.value = method
+        shown[method] = panel.controls.twice.layout.display != "none"
+    assert shown == {"Iterative": False, "Network": False, "Network, then iterative": True}
+    assert "for each part" in panel.controls.twice.value
+
+
+@pytest.mark.parametrize("method", ["Iterative", "Network"])
+def test_a_time_limit_ends_a_run_and_says_so(make, method):
+    limited = TrainingConfig(epochs=10_000, batch_size=8, time_limit=0.2), RefinementConfig(epochs=10_000, time_limit=0.2)
+    panel = make(*limited, ModelConfig(hidden=12), method=method)
+    panel.run()
+    assert panel.state is State.STOPPED
+    assert "time limit" in panel.controls.problem.value
+
+
+# The estimate.
+
+
+class Timed:
+    """Stands in for the measurement: keeps what it was asked."""
+
+    def __init__(self, seconds: float = 0.0, error: Exception | None = None) -> None:
+        self.seconds, self.error = seconds, error
+        self.asked: list[dict] = []
+        self.stopped = 0
+
+    def __call__(self, scan, *, control, **configs) -> Estimate:
+        self.asked.append(configs)
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end and not control.stopping:
+            time.sleep(0.005)
+        self.stopped += control.stopping
+        if self.error is not None:
+            raise self.error
+        return Estimate(40.0, 64, 2, 0.6, 1000, 10**9)
+
+
+@pytest.fixture
+def timed(make, monkeypatch):
+    def of(*arguments, quiet: float = 0.1, **more) -> Timed:
+        one = Timed(*arguments, **more)
+        monkeypatch.setattr(forecast, "estimate", one)
+        monkeypatch.setattr(forecast, "QUIET", quiet)
+        return one
+
+    return of
+
+
+def test_what_a_run_takes_is_told_once_the_settings_rest(make, timed):
+    measured = timed()
+    panel = make()
+    fields = panel.controls.forms["refinement"].fields
+    for epochs in ("4", "5", "6"):
+        fields["epochs"].box.value = epochs
+    assert until(lambda: "about 40 s" in panel.controls.estimate.value)
+    assert [set(configs) for configs in measured.asked] == [{"refinement"}]
+    assert measured.asked[0]["refinement"].epochs == 6
+    panel.controls.method.value = "Network, then iterative"
+    assert panel.controls.estimate.value == ""
+    assert until(lambda: "about 40 s" in panel.controls.estimate.value)
+    assert set(measured.asked[-1]) == set(METHODS["Network, then iterative"].sections)
+
+
+def test_nothing_is_measured_without_a_scan_with_a_problem_or_beside_a_run(make, timed):
+    measured = timed(quiet=0.01)
+    panel = make(*ENDLESS, scan=None)
+    time.sleep(0.1)
+    assert measured.asked == []
+    panel.controls.forms["refinement"].fields["epochs"].box.value = "none"
+    panel.scan = SCAN
+    time.sleep(0.1)
+    assert measured.asked == []
+    panel.controls.forms["refinement"].reset.click()
+    assert until(lambda: "about 40 s" in panel.controls.estimate.value)
+    count = len(measured.asked)
+    panel.set(*ENDLESS)
+    panel.controls.start.click()
+    assert begun(panel)
+    time.sleep(0.1)
+    assert panel.controls.estimate.value == ""
+    assert len(measured.asked) <= count + 1  # that between the setting and the click
+    panel.stop()
+
+
+def test_start_ends_a_measurement_and_a_known_answer_is_told_again(make, timed):
+    measured = timed(30.0, quiet=0.0)
+    panel = make()
+    assert until(lambda: len(measured.asked) == 1)
+    assert until(lambda: "timing" in panel.controls.estimate.value)
+    measured.seconds = 0.0  # of the next one
+    began = time.monotonic()
+    panel.run()
+    assert time.monotonic() - began < 20
+    assert measured.stopped == 1
+    assert panel.state is State.DONE
+    assert until(lambda: "about 40 s" in panel.controls.estimate.value)
+    count = len(measured.asked)
+    panel.run()
+    assert until(lambda: "about 40 s" in panel.controls.estimate.value)
+    assert len(measured.asked) == count
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(InputError("The scan has <b>3</b> patterns."), "&lt;b&gt;3"), (RuntimeError("deep inside"), "log has the reason")]
+)
+def test_an_estimate_that_fails_says_so_and_start_is_free(make, timed, caplog, error, words):
+    timed(0.0, error, quiet=0.0)
+    with caplog.at_level(logging.CRITICAL):
+        panel = make()
+        assert until(lambda: words in panel.controls.estimate.value)
+    assert not panel.controls.start.disabled
+    assert panel.run() is not None
+
+
+def test_closing_ends_a_measurement(timed):
+    measured = timed(30.0, quiet=0.0)
+    panel = ReconstructPanel(SCAN, *SHORT)
+    assert until(lambda: len(measured.asked) == 1)
+    panel.close()
+    assert measured.stopped == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", WAYS)
+def test_a_real_measurement_tells_time_and_memory(make, monkeypatch, method):
+    monkeypatch.setattr(forecast, "QUIET", 0.0)
+    panel = make(method=method)
+    assert until(lambda: re.search(r"(about|less than) [\d.]+ \w+ here, about [\d.]+ \wB of memory", panel.controls.estimate.value))
+
+
+# Whatever comes.
+
+
+def test_two_panels_run_side_by_side_and_do_not_touch_each_other(make):
+    panels = [make(method="Iterative"), make(method="Network, then iterative")]
+    alone = [panel.run().object for panel in panels]
+    for panel in panels:
+        panel.controls.start.click()
+    for panel in panels:
+        assert panel.wait(60)
+        assert panel.state is State.DONE
+    for panel, before in zip(panels, alone, strict=True):
+        np.testing.assert_array_equal(panel.result.object, before)
+    assert curves(panels[0]) == ["iterative training"]
+
+
+def test_closing_at_any_state_leaves_nothing(monkeypatch, caplog):
+    def fail(job):
+        raise RuntimeError("broken")
+
+    def paused(panel):
+        panel.pause()
+        return until(lambda: panel.state is State.PAUSED)
+
+    def failed(panel):
+        panel.stop()
+        assert panel.wait(20)
+        monkeypatch.setitem(METHODS, "Iterative", replace(METHODS["Iterative"], run=fail))
+        panel.run()
+        return panel.state is State.FAILED
+
+    stages = {
+        "idle": lambda panel: True,
+        "loading": lambda panel: panel.controls.start.click() is None,
+        "running": lambda panel: panel.controls.start.click() or begun(panel),
+        "paused": lambda panel: panel.controls.start.click() or (begun(panel) and paused(panel)),
+        "stopping": lambda panel: panel.controls.start.click() or (begun(panel) and panel.stop() is None),
+        "stopped": lambda panel: panel.controls.start.click() or panel.stop() or panel.wait(20),
+        "failed": lambda panel: panel.controls.start.click() or failed(panel),
+    }
+    before = len(_instances)
+    for name, reach in stages.items():
+        panel = ReconstructPanel(SCAN, *ENDLESS)
+        with caplog.at_level(logging.CRITICAL):
+            assert reach(panel), name
+            panel.close()
+        assert len(_instances) == before, name
+        assert until(lambda: names_of_threads() == [], 5), name
+        assert panel.state not in BUSY, name
+
+
+def test_a_stop_that_comes_late_changes_nothing(make):
+    panel = make()
+    panel.run()
+    panel.stop()
+    panel.controls.stop.click()
+    assert panel.state is State.DONE
+    assert "Done" in panel.controls.state.value
+    panel._moved(panel.result.history)
+    assert panel.state is State.DONE
+
+
+def test_another_scan_begins_anew(make):
+    panel = make()
+    panel.run()
+    panel.scan = tiny_scan(5, 5, N=32)
+    assert panel.state is State.IDLE
+    assert panel.controls.after.value == ""
+    assert panel.controls.go_on.disabled
+    assert panel.result is None
+
+
+def test_settings_are_given_at_once_and_not_under_a_run(make):
+    panel = make(*ENDLESS)
+    panel.set(RefinementConfig(epochs=7), method="Network")
+    assert panel.controls.forms["refinement"].config.epochs == 7
+    assert panel.method == "Network"
+    with pytest.raises(InputError, match="did you mean"):
+        panel.set(method="Netwerk")
+    panel.controls.start.click()
+    with pytest.raises(InputError, match="stop it before"):
+        panel.set(RefinementConfig())
+    assert panel.busy
+    panel.stop()
+    assert panel.wait(20)
+    assert not panel.busy
+
+
+def test_the_source_can_be_told_later(make):
+    panel = make()
+    assert "the scan that the panel was given" in panel.controls.code.value
+    panel.source = "scans/one.npz"
+    assert "load_scan(&#x27;scans/one.npz&#x27;)" in panel.controls.code.value

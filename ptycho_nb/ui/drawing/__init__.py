@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
-from ptycho_nb.ui.drawing.images import object_images, picture, probe_image, shrunk
+from ptycho_nb.ui.drawing.images import coloured, inlined, object_images, picture, probe_image, shrunk
 from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
 from ptycho_nb.ui.drawing.live import LossFrame, PreviewFrame
-from ptycho_nb.ui.drawing.loss import Line, loss_svg
+from ptycho_nb.ui.drawing.loss import Line, curves_svg, loss_svg
 from ptycho_nb.ui.drawing.markup import NOTHING, Markup, Pane, code, escaped, joined, tag
 from ptycho_nb.ui.drawing.plot import LossPlot
 from ptycho_nb.ui.drawing.style import STYLE
@@ -27,7 +27,10 @@ __all__ = [
     "PreviewFrame",
     "close_all",
     "code",
+    "coloured",
+    "curves_svg",
     "escaped",
+    "inlined",
     "joined",
     "loss_svg",
     "object_images",

@@ -83,7 +83,8 @@ class Drawer:
 
     @contextmanager
     def following(self) -> Iterator[Drawer]:
-        """Draw while the body runs, and a last time after it."""
+        """Draw what is heard while the body runs, and a last time after it."""
+        self._history = None  # of what was drawn before
         self.start()
         try:
             yield self

@@ -8,14 +8,17 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 from PIL import Image
 
-from ptycho_nb.figures import domain_colours
+from ptycho_nb.figures import Picture, domain_colours
 from ptycho_nb.figures.colours import limits, phase_scale
+from ptycho_nb.figures.picture import UNSEEN
 from ptycho_nb.ui.drawing.markup import Markup, joined, tag
 
 WIDEST = 256  # px
+SHADES = 255  # of a colour map; the last of 256 is for what was not seen
 
 
 def object_images(found: NDArray[np.complexfloating[Any, Any]], *, inside: tuple[slice, slice]) -> Markup:
@@ -38,8 +41,8 @@ def object_images(found: NDArray[np.complexfloating[Any, Any]], *, inside: tuple
     name, norm, _ = phase_scale(phase)
     size = f"{height} × {width} px"
     return joined(
-        picture(_indexed(gray(amplitude), "gray"), f"Amplitude, {gray.vmin:.2f} to {gray.vmax:.2f}", f"Object amplitude, {size}"),
-        picture(_indexed(norm(phase), name), f"Phase, {norm.vmin:.2f} to {norm.vmax:.2f} rad", f"Object phase, {size}"),
+        picture(coloured(amplitude, gray, "gray"), f"Amplitude, {gray.vmin:.2f} to {gray.vmax:.2f}", f"Object amplitude, {size}"),
+        picture(coloured(phase, norm, name), f"Phase, {norm.vmin:.2f} to {norm.vmax:.2f} rad", f"Object phase, {size}"),
     )
 
 
@@ -61,6 +64,12 @@ def picture(image: Image.Image, caption: str, words: str) -> Markup:
     return tag("figure", shown, tag("figcaption", caption))
 
 
+def inlined(drawn: Picture, words: str) -> Markup:
+    """A whole figure in the page, with what it shows for those who do not see it."""
+    data = base64.b64encode(drawn._repr_png_()).decode()
+    return tag("img", src=Markup(f"data:image/png;base64,{data}"), alt=f"{words}.", class_="pnb-wide")
+
+
 def shrunk(values: NDArray[Any], widest: int) -> NDArray[Any]:
     """Means over blocks, so that no side is longer than ``widest``; the rest of an incomplete block is left out."""
     step = -(-max(values.shape) // widest)
@@ -72,10 +81,10 @@ def shrunk(values: NDArray[Any], widest: int) -> NDArray[Any]:
     return np.asarray(kept.reshape(rows, step_rows, columns, step_columns).mean((1, 3)))
 
 
-def _indexed(scaled: NDArray[Any], colours: str) -> Image.Image:
-    """Values from 0 to 1 as an image of 256 colours: a byte a pixel."""
-    image = Image.fromarray(np.uint8(255 * np.clip(np.nan_to_num(np.asarray(scaled, dtype=float)), 0, 1)), "L")
-    if colours != "gray":
-        table = np.uint8(255 * matplotlib.colormaps[colours](np.linspace(0, 1, 256))[:, :3])
-        image.putpalette(table.tobytes())
+def coloured(values: NDArray[Any], norm: Normalize, colours: str) -> Image.Image:
+    """Real values (h, w) as an image of 256 colours, a byte a pixel; what is no number in the colour of the unseen."""
+    levels = np.uint8(np.round((SHADES - 1) * np.clip(np.asarray(norm(np.nan_to_num(values)), dtype=float), 0, 1)))
+    image = Image.fromarray(np.where(np.isfinite(values), levels, SHADES).astype(np.uint8), "P")
+    table = np.uint8(255 * matplotlib.colormaps[colours](np.linspace(0, 1, SHADES))[:, :3])
+    image.putpalette(table.tobytes() + bytes.fromhex(UNSEEN[1:]))
     return image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -20,12 +21,43 @@ from ptycho_nb.ui.drawing.loss import Line, loss_svg
 from ptycho_nb.ui.drawing.markup import Pane, tag
 
 OFF = "This live picture failed and is off; the run goes on. The log has the reason."
+NARROW = {"width": "max-content"}
 SMOOTHING = (("off", 0.0), ("light", 0.8), ("strong", 0.95))
+Inside = tuple[slice, slice]  # rows and columns
 JUDGES = 48  # patterns, evenly over the scan, that the live misfit is computed on
+
+
+class _Part:
+    """The curves of one history, taken from it as it grows, ``scale`` times as high."""
+
+    def __init__(self, history: History, name: str, scale: float) -> None:
+        self.history, self.name, self.scale = history, name, scale
+        self.train, self.val = Curve(), Curve()
+
+    def grow(self) -> None:
+        """Take what is new."""
+        for _, value in self.history.steps[self.train.length :]:
+            self.train.add(value)
+        for value in self.history.metrics.get("val_loss", [])[self.val.length :]:
+            self.val.add(value)
+
+    def lines(self, before: int, smoothing: float) -> list[Line]:
+        """Its curves, ``before`` steps from the left."""
+        name = f"{self.name} " if self.name else ""
+        places, values = self.train.drawn(smoothing)
+        lines = [Line(f"{name}training", before + places, self.scale * values)]
+        if self.val.length:
+            epochs, losses = self.val.drawn()
+            ends = np.interp(epochs, np.arange(self.val.length) + 1, self.history.epoch_ends[: self.val.length])
+            lines.append(Line(f"{name}validation", before + ends, self.scale * losses))
+        return lines
 
 
 class LossFrame(Frame):
     """Training loss by step and validation loss by epoch, with a choice of scale and smoothing.
+
+    The parts of one run stand one after the other where they are announced; otherwise a new
+    history takes the place of the one before.
 
     Attributes
     ----------
@@ -38,44 +70,58 @@ class LossFrame(Frame):
 
     def __init__(self) -> None:
         self.pane = Pane(loss_svg([]), kind="loss")
-        self.log = widgets.Checkbox(value=True, description="logarithmic", indent=False)
-        self.smoothing = widgets.Dropdown(options=SMOOTHING, description="Smoothing")
+        self.log = widgets.Checkbox(
+            value=True, description="logarithmic", indent=False, tooltip="Loss on a logarithmic scale", layout=NARROW
+        )
+        self.smoothing = widgets.Dropdown(
+            options=SMOOTHING, description="Smoothing", tooltip="An exponential mean of the training loss", layout=NARROW
+        )
         controls = widgets.HBox([self.log, self.smoothing])
         controls.add_class("pnb-bar")
         self.widget = widgets.VBox([self.pane, controls])
         self._lock = threading.Lock()
-        self._clear()
+        self._parts: list[_Part] = []
+        self._announced: tuple[str, float] | None = None
         for control in (self.log, self.smoothing):
             control.observe(self._redraw, "value")
 
-    def _clear(self, history: History | None = None) -> None:
-        self._history = history
-        self._train, self._val = Curve(), Curve()
-        self._epochs = self._epoch_end = 0
+    def begin(self) -> None:
+        """Forget what was drawn."""
+        with self._lock:
+            self._parts = []
+            self.pane.put(loss_svg([]))
+
+    def announce(self, name: str, scale: float = 1.0) -> None:
+        """The next history is a part of that name, drawn after those before it; an earlier one of the name goes.
+
+        Its losses are drawn times ``scale``: two parts may count theirs in different units.
+        """
+        self._announced = name, scale
 
     def note(self, history: History) -> None:
-        if history.epochs != self._epochs:  # the one number that the history does not keep
-            self._epochs, self._epoch_end = history.epochs, len(history.steps)
+        if not self._parts or self._parts[-1].history is not history:
+            with self._lock:
+                self._follow(history)
+
+    def _follow(self, history: History) -> None:
+        if all(part.history is not history for part in self._parts):
+            names = [part.name for part in self._parts]
+            name, scale = self._announced or ("", 1.0)
+            kept = 0 if self._announced is None else names.index(name) if name in names else len(names)
+            self._parts = [*self._parts[:kept], _Part(history, name, scale)]
 
     def draw(self, history: History) -> Cost:
         with self._lock:
-            if history is not self._history:
-                epochs, end = self._epochs, self._epoch_end
-                self._clear(history)
-                self._epochs, self._epoch_end = epochs, end
-            for _, value in history.steps[self._train.length :]:
-                self._train.add(value)
-            for value in history.metrics.get("val_loss", [])[self._val.length :]:
-                self._val.add(value)
+            self._follow(history)
+            for part in self._parts:
+                part.grow()
             return Cost(bytes=self._show())
 
     def _show(self) -> int:
-        places, values = self._train.drawn(float(self.smoothing.value))
-        lines = [Line("training", places, values)]
-        if self._val.length:
-            epochs, losses = self._val.drawn()
-            end = min(self._epoch_end, self._train.length) or self._train.length
-            lines.append(Line("validation", epochs * end / self._val.length, losses))
+        lines, before = [], 0
+        for part in self._parts:
+            lines += part.lines(before, float(self.smoothing.value))
+            before += part.train.length
         return self.pane.put(loss_svg(lines, log=bool(self.log.value)))
 
     def _redraw(self, _: Any) -> None:
@@ -102,6 +148,11 @@ class PreviewFrame(Frame):
         self._seconds = 0.0
         self._scan: Scan | None = None
         self._judged: Scan | None = None
+        self._seen: Callable[[History, Preview, Inside], None] | None = None
+
+    def on_seen(self, listener: Callable[[History, Preview, Inside], None]) -> None:
+        """Call ``listener`` with each preview that is drawn and what of it was scanned, in the drawing thread."""
+        self._seen = listener
 
     def of(self, scan: Scan) -> None:
         """Draw runs on this scan from now on."""
@@ -123,6 +174,9 @@ class PreviewFrame(Frame):
             if history.state is State.RUNNING:
                 self._wanted.set()
             return None
+        assert self._scan is not None
+        if self._seen is not None:
+            self._seen(history, fresh, _reconstruction(fresh, self._scan).scanned)
         return Cost(self._seconds, self._show(fresh))
 
     def draw_last(self, history: History) -> None:

@@ -1,4 +1,4 @@
-"""The loss as an SVG drawing: it follows the page's theme, and says in words what it shows."""
+"""Curves, the loss above all, as an SVG drawing: it follows the page's theme, and says in words what it shows."""
 
 from __future__ import annotations
 
@@ -10,50 +10,96 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ptycho_nb.figures.picture import LINES
 from ptycho_nb.ui.drawing.markup import Markup, tag
 
-WIDTH, HEIGHT = 480, 270
+WIDTH, PLOT = 480, 200  # of the drawing; height of the plot in it
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 30, 40
-COLOURS = ("var(--jp-brand-color1, #0072b2)", "var(--jp-warn-color1, #d55e00)")
-DASHES = ("none", "7 4")  # never by colour alone
+ROW = 18  # px of a line of the legend
+SHORT = 25  # characters of a title that leave room for another beside it
+COLOURS = (
+    "var(--jp-brand-color1, #0072b2)",
+    "var(--jp-warn-color1, #d55e00)",
+    *(f"color-mix(in srgb, {colour} 75%, var(--jp-ui-font-color0, #000))" for colour in LINES[2:]),
+)
+DASHES = ("none", "7 4", "9 3 2 3", "2 3", "9 2 2 2 2 2")  # never by colour alone
+FAR = 0.25  # of the last place: where the first lies farther from zero, the axis begins there
+MOST = len(COLOURS)  # curves in one drawing
+COUNTED = ("step", "epoch")  # what has no halves
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: what it is called, and its places and values (K,)."""
+    """One curve.
+
+    Attributes
+    ----------
+    name : str
+    places, values : float64, shape (K,)
+    end : str, optional
+        What the legend says after the name; the last value where left out.
+    """
 
     name: str
     places: NDArray[np.float64]
     values: NDArray[np.float64]
+    end: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What the legend says of it."""
+        return f"{self.name} {f'{self.values[-1]:.4g}' if self.end is None else self.end}".strip()
 
 
 def loss_svg(lines: Sequence[Line], *, x: str = "step", log: bool = True) -> Markup:
-    """Curves on one pair of axes.
+    """Losses on one pair of axes.
 
     A logarithmic scale is drawn where all values are positive, a linear one otherwise.
     """
-    shown = [line for line in lines if len(line.values)]
-    if not shown:
+    if not any(len(line.values) for line in lines):
         return _empty()
+    return curves_svg(lines, x=x, y="loss", log=log, whole=x in COUNTED)
+
+
+def curves_svg(lines: Sequence[Line], *, x: str, y: str, log: bool = False, whole: bool = False, words: str = "") -> Markup:
+    """At most five curves on one pair of axes, told apart by colour and dash; a curve of one value is a dot.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+        At least one with a value; finite.
+    x, y : str
+        What runs along the axes, with the unit.
+    log : bool
+        A logarithmic scale upwards, where all values are positive.
+    whole : bool
+        Whether places are counted: numbers between whole ones are not written.
+    words : str, optional
+        What the drawing shows, for those who do not see it; last values and courses where left out.
+    """
+    shown = [line for line in lines if len(line.values)][:MOST]
     values = np.concatenate([line.values for line in shown])
     log = log and bool((values > 0).all())
-    vertical = _Axis.over(values, HEIGHT - BOTTOM, TOP, log)
-    horizontal = _Axis(0.0, max(float(line.places[-1]) for line in shown), LEFT, WIDTH - RIGHT)
-    parts = [_grid(vertical, horizontal, x)]
+    top = TOP + ROW * (_rows(shown) - 1)
+    vertical = _Axis.over(values, top + PLOT, top, log)
+    horizontal = _Axis.along([line.places for line in shown], LEFT, WIDTH - RIGHT, whole)
+    parts = [_grid(vertical, horizontal, x, y, whole)]
     for line, colour, dashes in zip(shown, COLOURS, DASHES, strict=False):
         places, heights = horizontal.at(line.places), vertical.at(line.values)
         points = Markup(" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(places, heights, strict=True)))  # numbers only
         style: dict[str, Any] = {"fill": "none", "stroke_width": 2, "stroke_dasharray": dashes, "style": f"stroke: {colour}"}
         parts.append(tag("polyline", points=points, **style) if len(line.values) > 1 else _dot(points, colour))
     parts.append(_legend(shown))
-    return _svg(in_words(shown, x), *parts)
+    return _svg(words or in_words(shown, x, y), top + PLOT + BOTTOM, *parts)
 
 
-def in_words(lines: Sequence[Line], x: str) -> str:
+def in_words(lines: Sequence[Line], x: str, y: str = "loss") -> str:
     """What the drawing shows, for those who do not see it."""
     told = [f"{line.name} {line.values[-1]:.4g}, {_course(line.values)}" for line in lines if len(line.values)]
     end = max((line.places[-1] for line in lines if len(line.values)), default=0)
-    return f"Loss up to {x} {end:.0f}: {'; '.join(told)}." if told else "No loss yet."
+    return (
+        f"{y[:1].upper()}{y[1:]} up to {x} {f'{end:.0f}' if end >= 100 else f'{end:.3g}'}: {'; '.join(told)}." if told else f"No {y} yet."
+    )
 
 
 def _course(values: NDArray[np.float64]) -> str:
@@ -81,6 +127,13 @@ class _Axis:
         low, high = float(scaled.min()), float(scaled.max())
         room = 0.04 * (high - low) if high > low else max(0.05, 0.05 * abs(high))
         return cls(low - room, high + room, first, last, log)
+
+    @classmethod
+    def along(cls, places: Sequence[NDArray[np.float64]], first: float, last: float, counted: bool) -> _Axis:
+        low, high = min(float(p[0]) for p in places), max(float(p[-1]) for p in places)
+        if low > 0 and (counted or low < FAR * high):
+            low = 0.0
+        return cls(low, high if high > low else low + 1, first, last)
 
     def at(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = np.log10(values) if self.log else values
@@ -110,31 +163,36 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [f * 10.0**d for d in decades if d % every == 0 for f in factors if low <= math.log10(f) + d <= high]
 
 
-def _grid(vertical: _Axis, horizontal: _Axis, x: str) -> Markup:
-    parts = []
+def _grid(vertical: _Axis, horizontal: _Axis, x: str, y_words: str, whole: bool) -> Markup:
+    parts, top, base = [], vertical.last, vertical.first
     for value in vertical.ticks():
         y = float(vertical.at(np.array([value]))[0])
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", stroke="currentColor", stroke_opacity=0.18))
         parts.append(_text(f"{value:.4g}", LEFT - 7, y + 4, "end"))
     for value in horizontal.ticks(4):
         at = float(horizontal.at(np.array([value]))[0])
-        if value == int(value):
-            parts.append(_text(f"{int(value):,}", at, HEIGHT - BOTTOM + 17, "middle"))
-    base = HEIGHT - BOTTOM
+        if value == int(value) or not whole:
+            parts.append(_text(f"{int(value):,}" if value == int(value) else f"{value:.4g}", at, base + 17, "middle"))
     parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=base, y2=base, stroke="currentColor", stroke_opacity=0.6))
-    parts.append(_text(x, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, "middle"))
-    turned = f"rotate(-90 13 {(TOP + base) / 2})"
-    parts.append(tag("text", "loss", x=13, y=(TOP + base) / 2, text_anchor="middle", fill="currentColor", font_size=13, transform=turned))
+    parts.append(_text(x, (LEFT + WIDTH - RIGHT) / 2, base + BOTTOM - 5, "middle"))
+    turned = f"rotate(-90 13 {(top + base) / 2})"
+    parts.append(tag("text", y_words, x=13, y=(top + base) / 2, text_anchor="middle", fill="currentColor", font_size=13, transform=turned))
     return tag("g", *parts)
 
 
+def _rows(lines: Sequence[Line]) -> int:
+    """Of the legend: two short titles in one, else one a row."""
+    return 1 if len(lines) <= 2 and all(len(line.title) <= SHORT for line in lines) else len(lines)
+
+
 def _legend(lines: Sequence[Line]) -> Markup:
-    parts = []
+    parts, one = [], _rows(lines) == 1
     for i, (line, colour, dashes) in enumerate(zip(lines, COLOURS, DASHES, strict=False)):
-        y, left = TOP - 12, LEFT + 210 * i
+        y, left = (TOP - 12, LEFT + 210 * i) if one else (TOP - 12 + ROW * i, LEFT)
         style = {"stroke_width": 2, "stroke_dasharray": dashes, "style": f"stroke: {colour}"}
-        parts.append(tag("line", x1=left, x2=left + 28, y1=y - 4, y2=y - 4, **style))
-        parts.append(_text(f"{line.name} {line.values[-1]:.4g}", left + 35, y, "start"))
+        sample = tag("line", x1=left, x2=left + 28, y1=y - 4, y2=y - 4, **style)
+        parts.append(sample if len(line.values) > 1 else _dot(Markup(f"{left + 14},{y - 4}"), colour))
+        parts.append(_text(line.title, left + 35, y, "start"))
     return tag("g", *parts)
 
 
@@ -148,9 +206,10 @@ def _text(text: str, x: float, y: float, anchor: str) -> Markup:
 
 
 def _empty() -> Markup:
-    return _svg("No loss yet.", _text("The loss appears here with the first step.", WIDTH / 2, HEIGHT / 2, "middle"))
+    height = TOP + PLOT + BOTTOM
+    return _svg("No loss yet.", height, _text("The loss appears here with the first step.", WIDTH / 2, height / 2, "middle"))
 
 
-def _svg(words: str, *parts: Markup) -> Markup:
-    place = {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "xmlns": "http://www.w3.org/2000/svg"}
+def _svg(words: str, height: float, *parts: Markup) -> Markup:
+    place = {"viewBox": f"0 0 {WIDTH} {height}", "xmlns": "http://www.w3.org/2000/svg"}
     return tag("svg", tag("title", words), *parts, role="img", aria_label=words, class_="pnb-svg", **place)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from ptycho_nb.ui.forms.control import Field, written
 from ptycho_nb.ui.forms.form import Form
-from ptycho_nb.ui.forms.python import Source, call, constructor, show_python
+from ptycho_nb.ui.forms.python import FileSource, Oriented, Source, call, constructor, oriented_source, show_python
 from ptycho_nb.ui.forms.settings_file import SettingsFile
 
-__all__ = ["Field", "Form", "SettingsFile", "Source", "call", "constructor", "show_python", "written"]
+__all__ = [
+    "Field",
+    "FileSource",
+    "Form",
+    "Oriented",
+    "SettingsFile",
+    "Source",
+    "call",
+    "constructor",
+    "oriented_source",
+    "show_python",
+    "written",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -90,7 +91,8 @@ class Field:
         if problem:
             self._news.put(tag("div", problem, role="alert", class_="pnb-problem"))
         elif changed:
-            self._news.put(tag("div", f"● changed; default {written(self.setting.default) or EMPTY}", class_="pnb-changed"))
+            default = written(self.setting.default) or _emptiness(self.setting)
+            self._news.put(tag("div", f"● changed; default {default}", class_="pnb-changed"))
         else:
             self._news.put()
 
@@ -142,8 +144,14 @@ def _kind(setting: Setting) -> str:
 
 def _number(setting: Setting, look: Look) -> widgets.Text:
     """A plain text box: a number box would silently change what it cannot take."""
-    empty = EMPTY if setting.optional else ""
+    empty = _emptiness(setting) if setting.optional else ""
     return widgets.Text(written(setting.default), description=setting.label, placeholder=empty, continuous_update=False, **look.number)
+
+
+def _emptiness(setting: Setting) -> str:
+    """What a setting left empty means, as its help says it."""
+    said = re.search(r"empty: ([^;,]+)", setting.help)
+    return said[1] if said else EMPTY
 
 
 def _choice(setting: Setting, look: Look) -> widgets.Dropdown:

@@ -43,7 +43,9 @@ class Form(Generic[C]):
         self.problems: dict[str, str] = {}
         self._listeners: list[Callable[[], None]] = []
         self._quiet = False
-        self.preset = widgets.Dropdown(options=[OWN, *self._presets()], description="Preset", layout={"width": "210px"})
+        self.preset = widgets.Dropdown(
+            options=[OWN, *self._presets()], description="Preset", tooltip="Settings that go together", layout={"width": "210px"}
+        )
         self.reset = widgets.Button(description="Reset", tooltip="Every setting of this form back to its default", layout={"width": "80px"})
         self.widget = self._built(title or (self.kind.__doc__ or "").partition("\n")[0].removesuffix("."))
         self.preset.observe(self._chosen, "value")

@@ -4,12 +4,56 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
+from typing import Any
 
 import ptycho_nb
 from ptycho_nb.config import Config, SimulationConfig
 
-Source = SimulationConfig | str | PathLike[str] | None
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file, what was said of it, and how its positions were turned.
+
+    Attributes
+    ----------
+    path : str or path
+    arguments : mapping
+        Of ``load_scan``, each one that Python's ``repr`` can write.
+    orientation : mapping of str to bool
+        Of ``Scan.oriented``.
+    """
+
+    path: str | PathLike[str]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    orientation: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Oriented:
+    """A simulated scan, or one given in Python (None), and how its positions were turned."""
+
+    source: SimulationConfig | None
+    orientation: Mapping[str, bool]
+
+
+Source = SimulationConfig | FileSource | Oriented | str | PathLike[str] | None
+
+
+def oriented_source(source: Source, orientation: Mapping[str, bool]) -> Source:
+    """Where a scan comes from whose positions were turned, by its source as recorded."""
+    match source:
+        case _ if not orientation:
+            return source
+        case FileSource():
+            return FileSource(source.path, source.arguments, orientation)
+        case SimulationConfig() | None:
+            return Oriented(source, orientation)
+        case Oriented():
+            return Oriented(source.source, orientation)
+        case _:
+            return FileSource(source, {}, orientation)
 
 
 def show_python(lines: Iterable[str], source: Source = None) -> str:
@@ -19,7 +63,7 @@ def show_python(lines: Iterable[str], source: Source = None) -> str:
     ----------
     lines : iterable of str
         What follows once there is a ``scan``.
-    source : SimulationConfig or path, optional
+    source : SimulationConfig, FileSource, Oriented or path, optional
         Where the scan comes from; left to the reader where it is not known.
     """
     body = "\n".join([_scan(source), *lines])
@@ -44,9 +88,18 @@ def _keywords(values: Mapping[str, object]) -> str:
 
 
 def _scan(source: Source) -> str:
-    if source is None:
-        return "# scan: the scan that the panel was given"
-    if isinstance(source, SimulationConfig):
-        given = constructor(source) if source.changes() else ""
-        return f"scan = simulate_scan({given})"
-    return f"scan = load_scan({str(source)!r})"
+    match source:
+        case None:
+            return "# scan: the scan that the panel was given"
+        case SimulationConfig():
+            given = constructor(source) if source.changes() else ""
+            return f"scan = simulate_scan({given})"
+        case Oriented():
+            begun = "\nscan = scan" if source.source is None else ""
+            return f"{_scan(source.source)}{begun}.oriented({_keywords(source.orientation)})"
+        case FileSource():
+            given = "".join(f", {name}={value!r}" for name, value in source.arguments.items())
+            turned = f".oriented({_keywords(source.orientation)})" if source.orientation else ""
+            return f"scan = load_scan({str(source.path)!r}{given}){turned}"
+        case _:
+            return f"scan = load_scan({str(source)!r})"

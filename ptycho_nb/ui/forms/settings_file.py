@@ -29,7 +29,8 @@ class SettingsFile:
 
     def __init__(self, forms: Mapping[str, Form[Any]]) -> None:
         self.forms = forms
-        self.path = widgets.Text("settings.yaml", description="File", placeholder="settings.yaml", continuous_update=False)
+        tip = "Where settings are kept: a .yaml or .json file"
+        self.path = widgets.Text("settings.yaml", description="File", placeholder="settings.yaml", tooltip=tip, continuous_update=False)
         self.save = widgets.Button(description="Save settings", tooltip="Write every setting to this file, YAML or JSON by its ending")
         self.load = widgets.Button(description="Load settings", tooltip="Take every setting from this file")
         self.news = Pane(kind="news")

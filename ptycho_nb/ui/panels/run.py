@@ -19,7 +19,7 @@ FRAMES = 40  # kept at most, evenly over the run
 WIDEST = 128  # px of a kept frame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
     """The object at some time of a run, decimated.
 
@@ -38,7 +38,7 @@ class Moment:
 
 
 class Film:
-    """At most 40 moments of a run; when it is full every second one goes and the next come half as often."""
+    """At most 40 moments of a run, its first and last among them; when it is full every second one goes and the next come half as often."""
 
     def __init__(self, most: int = FRAMES) -> None:
         self._most, self._stride, self._seen = most, 1, 0
@@ -51,8 +51,17 @@ class Film:
                 self.moments = self.moments[::2]
                 self._stride *= 2
             if self._seen % self._stride == 0:
-                self.moments = (*self.moments, Moment(seconds, step, shrunk(seen.object[inside], WIDEST).astype(np.complex64)))
+                self.moments = (*self.moments, _moment(seconds, step, seen, inside))
         self._seen += 1
+
+    def take_last(self, seconds: float, step: int, seen: Preview, inside: tuple[slice, slice]) -> None:
+        """Keep this one whosever turn it is: the run has ended."""
+        kept = self.moments[: self._most - 1]
+        self.moments = (*kept, _moment(seconds, step, seen, inside))
+
+
+def _moment(seconds: float, step: int, seen: Preview, inside: tuple[slice, slice]) -> Moment:
+    return Moment(seconds, step, shrunk(seen.object[inside], WIDEST).astype(np.complex64))
 
 
 @dataclass(eq=False)
@@ -71,7 +80,7 @@ class Run:
     configs : mapping of str to Config
         The settings that the method takes, by section.
     histories : tuple of (str, History)
-        Of each part of the run that has begun, the part in words first.
+        Of each part of the run that has begun, the part's name first: "network", "iterative".
     state : State
     result : Reconstruction or None
     summary : str

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from ptycho_nb.config import CONFIGS, Config
+from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.ui.drawing import STYLE, LossFrame, Pane, PreviewFrame, close_all, tag
 from ptycho_nb.ui.forms import Form, SettingsFile
@@ -21,6 +22,8 @@ TITLES = {
     "refinement": "Iterative fit",
 }
 FOLDED = ("model", "data", "inference")  # below the training, one opened at a time
+TWICE = "Device and time limit are set for each part: the training and the fit."
+MOST_MORE = 10_000  # epochs
 BUSY = (State.LOADING, State.RUNNING, State.PAUSING, State.PAUSED, State.STOPPING)
 PAUSABLE = (State.RUNNING, State.PAUSING, State.PAUSED)
 RESUMABLE = (State.DONE, State.STOPPED)
@@ -40,17 +43,26 @@ class Controls:
     def __init__(self, method: str, configs: Mapping[str, Config]) -> None:
         self.forms: dict[str, Form[Any]] = {name: Form(configs.get(name, CONFIGS[name]()), title) for name, title in TITLES.items()}
         self.method = widgets.RadioButtons(
-            options=[(f"{name}: {way.line}", name) for name, way in METHODS.items()], value=method, layout={"width": "max-content"}
+            options=[(f"{name}: {way.line}", name) for name, way in METHODS.items()],
+            value=method,
+            tooltip="The way to the object",
+            layout={"width": "auto"},
         )
         self.scan, self.state = Pane(kind="scan"), Pane(role="status", kind="state")
         self.problem, self.numbers, self.after = Pane(role="alert", kind="problem"), Pane(kind="numbers"), Pane(kind="after")
+        self.estimate, self.twice = Pane(role="status", kind="estimate"), Pane(TWICE, kind="text")
         self.code, self.file = Pane(kind="code"), SettingsFile(self.forms)
         self.start = _button("Start", "Run on this scan with these settings", "primary")
         self.pause = _button("Pause", "Hold the run after this step; press again to go on")
         self.stop = _button("Stop and keep", "End the run after this step and keep what there is")
         self.go_on = _button("Continue", "Go on from where the last run ended, for so many more epochs")
         self.more = widgets.Text(
-            "10", description="for more epochs", layout={"width": "170px"}, style={"description_width": "initial"}, continuous_update=False
+            "10",
+            description="for more epochs",
+            tooltip="How many epochs Continue runs",
+            layout={"width": "170px"},
+            style={"description_width": "initial"},
+            continuous_update=False,
         )
         self.loss, self.preview = LossFrame(), PreviewFrame()
         self._network = widgets.VBox([self.forms["training"].widget, self._folded()])
@@ -72,8 +84,10 @@ class Controls:
         news = [self.state, self.problem, self.numbers, self.after]
         settings = widgets.HBox([self._network, self._fit])
         settings.add_class("pnb-settings")
-        head = [Pane(STYLE, kind="style"), Pane(tag("h3", "Reconstruct")), self.scan, self.method]
-        return widgets.VBox([*head, settings, extras, buttons, *news, live])
+        work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), widgets.VBox([self.estimate, buttons, *news, live])])
+        work.add_class("pnb-work")
+        self.method.add_class("pnb-method")
+        return widgets.VBox([Pane(STYLE, kind="style"), Pane(tag("h3", "Reconstruct")), self.scan, self.method, work])
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -89,6 +103,7 @@ class Controls:
         """Show the settings of the chosen method and no others."""
         self._network.layout.display = None if "training" in self.sections else "none"
         self._fit.layout.display = None if "refinement" in self.sections else "none"
+        self.twice.layout.display = None if len(self.shown) == len(TITLES) else "none"
 
     @property
     def shown(self) -> set[str]:
@@ -96,9 +111,28 @@ class Controls:
         parts = {self._network: ("training", *FOLDED), self._fit: ("refinement",)}
         return {name for part, names in parts.items() if part.layout.display != "none" for name in names}
 
-    def reflect(self, state: State, ready: bool, resumable: bool) -> None:
-        """Which buttons and fields can be used in this state."""
-        busy = state in BUSY
+    @property
+    def epochs_more(self) -> int:
+        """How many epochs Continue is to run.
+
+        Raises
+        ------
+        InputError
+            What was entered is no such number.
+        """
+        try:
+            more = int(self.more.value)
+        except ValueError:
+            more = 0
+        if not 1 <= more <= MOST_MORE:
+            raise InputError(f"More epochs is {self.more.value!r}; it must be a whole number in 1 to {MOST_MORE}.")
+        return more
+
+    def reflect(self, state: State, doing: str, ready: bool, resumable: bool) -> None:
+        """Say the state in words, and which buttons and fields can be used in it."""
+        busy, count = state in BUSY, len(self.problems)
+        problems = f" · {count} problem{'s' * (count > 1)} to solve before Start" if count and not busy else ""
+        self.state.put(f"{str(state).capitalize()}{doing if busy else ''}{problems}")
         self.start.disabled = busy or not ready
         self.pause.disabled = state not in PAUSABLE
         self.pause.description = "Resume" if state in (State.PAUSING, State.PAUSED) else "Pause"
@@ -117,4 +151,4 @@ class Controls:
 
 
 def _button(name: str, tip: str, style: str = "") -> widgets.Button:
-    return widgets.Button(description=name, tooltip=tip, button_style=style)
+    return widgets.Button(description=name, tooltip=tip, button_style=style, layout={"width": "auto"})

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ptycho_nb.checks import noise_r_factor
-from ptycho_nb.config import RefinementConfig
+from ptycho_nb.config import CONFIGS, Config, RefinementConfig
+from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control, History, Listener, State
 from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.refinement import refine
+from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.training import Training, train
-from ptycho_nb.ui.forms import call
+from ptycho_nb.ui.forms import call, constructor
 
 NETWORK = ("training", "model", "data", "inference")
 ITERATIVE = ("refinement",)
-JUDGES = 128  # patterns on which the R of noise is drawn
+STITCHED = "result = reconstruct(training.model, scan)"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a run that begins.
+
+    Attributes
+    ----------
+    name : str
+        What its curve is called; empty where it has none.
+    doing : str
+        What it does, in words.
+    epochs : int
+        The last one; 0 where it has none.
+    limit : float or None
+        It ends after this long [s].
+    scale : float
+        Times which its losses are those of the part after it.
+    """
+
+    name: str
+    doing: str
+    epochs: int = 0
+    limit: float | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,17 +60,31 @@ class Outcome:
         Of the network, where one was trained.
     once : float
         Seconds of the network's reconstruction without its training.
+    again : float
+        Seconds that this way to the object takes once more, with the network trained.
+    configs : mapping of str to Config
+        The settings of its last part, by section.
+    code : tuple of str
+        The lines of Python that do all of it, from the first Start on.
     """
 
     method: str
     result: Reconstruction
     training: Training | None = None
     once: float = 0.0
+    again: float = 0.0
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    code: tuple[str, ...] = ()
 
     @property
     def history(self) -> History | None:
         """Of the last part of the run."""
         return self.result.history
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it came as far as the fit, which then goes on; else the network's training does."""
+        return bool(self.result.optimiser)
 
 
 @dataclass(frozen=True)
@@ -56,7 +96,7 @@ class Job:
     method : str
         One of ``METHODS``.
     say : callable
-        Told in words which part of the run begins, and its number of epochs.
+        Told which part of the run begins.
     earlier : Outcome or None
         To go on with, for ``more`` epochs.
     """
@@ -66,89 +106,79 @@ class Job:
     configs: Mapping[str, Any]
     listener: Listener
     control: Control
-    say: Callable[[str, int], None]
+    say: Callable[[Part], None]
     earlier: Outcome | None = None
     more: int = 0
+
+    def run(self) -> Outcome:
+        """Run to the end."""
+        way, earlier = METHODS[self.method], self.earlier
+        outcome = way.run(self)
+        before = () if earlier is None else earlier.code
+        kept = [line for line in before if line != STITCHED or (earlier is not None and earlier.fitted)]
+        return replace(outcome, configs=self.configs, code=(*kept, *way.code(self.configs, earlier, self.more), *_broken_off(outcome)))
+
+
+def _broken_off(outcome: Outcome) -> list[str]:
+    """A remark where the same lines would go further than the run did."""
+    history, state = outcome.history, outcome.result.state
+    if state is State.DONE or history is None:
+        return []
+    return [f"# In the panel this run {'was' if state is State.STOPPED else 'has'} {state} after step {len(history.steps)}."]
 
 
 def _network(job: Job) -> Outcome:
     training = _trained(job)
-    job.say("putting the patches together", 0)
+    job.say(Part("", "putting the patches together"))
     found = reconstruct(training.model, job.scan, job.configs["inference"])
-    seconds = training.seconds + found.seconds
-    return Outcome(job.method, found.replace(state=training.state, history=training.history, seconds=seconds), training, found.seconds)
+    result = found.replace(state=training.state, history=training.history, seconds=training.seconds + found.seconds)
+    return Outcome(job.method, result, training, found.seconds, found.seconds)
 
 
 def _trained(job: Job) -> Training:
     c, earlier = job.configs, None if job.earlier is None else job.earlier.training
-    if earlier is None:
-        job.say("training the network", c["training"].epochs)
-        configs = (c["training"], c["model"], c["data"], c["inference"])
-        return train(job.scan, *configs, listener=job.listener, control=job.control)
-    job.say("training the network", earlier.standing.epoch + job.more)
-    longer = c["training"].replace(epochs=job.more)
-    return train(job.scan, longer, inference=c["inference"], resume_from=earlier, listener=job.listener, control=job.control)
+    training = c["training"] if earlier is None else c["training"].replace(epochs=job.more)
+    last = training.epochs + (0 if earlier is None else earlier.standing.epoch)
+    job.say(Part("network", "training the network", last, training.time_limit, _scale(job)))
+    configs = (training, c["model"], c["data"], c["inference"])
+    return train(job.scan, *configs, resume_from=earlier, listener=job.listener, control=job.control)
+
+
+def _scale(job: Job) -> float:
+    """What makes of the network's loss, relative to the mean photons of a pixel, the misfit that the fit tells; 1 where nothing does."""
+    c = job.configs
+    alone = "refinement" not in c or c["training"].objective != "unsupervised" or c["training"].total_variation
+    if alone or c["training"].loss != noise_model(job.scan, c["refinement"]):
+        return 1.0
+    return job.scan.photons / job.scan.N**2
 
 
 def _iterative(job: Job) -> Outcome:
-    return Outcome(job.method, _fitted(job, None))
+    result = _fitted(job, None)
+    return Outcome(job.method, result, again=result.seconds)
 
 
 def _fitted(job: Job, start: Reconstruction | None) -> Reconstruction:
     config: RefinementConfig = job.configs["refinement"]
     earlier = None
-    if job.earlier is not None and job.earlier.result.optimiser:
+    if job.earlier is not None and job.earlier.fitted:
         start, earlier, config = None, job.earlier.result, config.replace(epochs=job.more)
     before = 0 if earlier is None or earlier.history is None else earlier.history.epochs
-    job.say("fitting the object", before + config.epochs)
+    job.say(Part("iterative", "fitting the object", before + config.epochs, config.time_limit))
     return refine(job.scan, start, config, listener=job.listener, control=job.control, resume_from=earlier)
 
 
 def _both(job: Job) -> Outcome:
     """The network's object, then the fit from there; a stop in the first part keeps the network's."""
-    if job.earlier is not None and job.earlier.result.optimiser:
-        fitted = _fitted(job, None)
-        before = 0.0 if job.earlier.training is None else job.earlier.training.seconds
-        return Outcome(job.method, fitted.replace(seconds=before + fitted.seconds), job.earlier.training, job.earlier.once)
-    first = _network(job)
-    if first.result.state is not State.DONE or job.control.stopping:
-        return first
+    first = job.earlier
+    if first is None or not first.fitted:
+        first = _network(job)
+        if first.result.state is not State.DONE or job.control.stopping:
+            return first
     fitted = _fitted(job, first.result)
-    return Outcome(job.method, fitted.replace(seconds=first.result.seconds + fitted.seconds), first.training, first.once)
-
-
-def in_words(outcome: Outcome, scan: Scan, iterative: float | None) -> list[str]:
-    """What the run took and reached, a sentence each; no measure of quality.
-
-    Parameters
-    ----------
-    outcome : Outcome
-    scan : Scan
-    iterative : float or None
-        Seconds that an iterative fit of this scan took, where there was one.
-    """
-    result, history = outcome.result, outcome.history
-    chosen = range(0, scan.M, max(1, scan.M // JUDGES))
-    noise = noise_r_factor(result.predicted(list(chosen)), scan.mask)
-    told = [f"{result.method}: {result.seconds:.1f} s.", f"Misfit R {result.r_factor(scan):.3f}; photon noise alone gives {noise:.3f}."]
-    if history is not None and "val_loss" in history and history["val_loss"]:
-        told.append(f"Held-out misfit {history['val_loss'][-1]:.4g} a pixel.")
-    if iterative is not None and outcome.training is not None:
-        told.append(payback(iterative, outcome.once, outcome.training.seconds))
-    return told
-
-
-def payback(iterative: float, once: float, training: float) -> str:
-    """After how many similar scans a training pays back, or that it does not.
-
-    Parameters
-    ----------
-    iterative, once, training : float
-        Seconds of an iterative fit of one scan, of the network's reconstruction of one, and of the training.
-    """
-    if iterative <= once:
-        return "The training does not pay back: an iterative fit of each scan takes no longer than the network."
-    return f"The training pays back after {int(training / (iterative - once)) + 1} scans like this one."
+    training = 0.0 if first.training is None else first.training.seconds
+    again = first.once + fitted.seconds
+    return Outcome(job.method, fitted.replace(seconds=training + again), first.training, first.once, again)
 
 
 @dataclass(frozen=True)
@@ -163,26 +193,35 @@ class Method:
         The settings it takes.
     run : callable
     code : callable
-        The lines of Python that do the same with these settings.
+        The lines of Python that do the same with these settings: anew, or going on from an
+        earlier outcome for so many epochs.
     """
 
     line: str
     sections: tuple[str, ...]
     run: Callable[[Job], Outcome]
-    code: Callable[[Mapping[str, Any]], list[str]]
+    code: Callable[[Mapping[str, Any], Outcome | None, int], list[str]]
 
 
-def _network_code(c: Mapping[str, Any]) -> list[str]:
-    train_line = "training = " + call("train", "scan", **{name: c[name] for name in NETWORK})
-    return [train_line, "result = reconstruct(training.model, scan)"]
+def _network_code(c: Mapping[str, Any], earlier: Outcome | None, more: int) -> list[str]:
+    if earlier is None or earlier.training is None:
+        return ["training = " + call("train", "scan", **{name: c[name] for name in NETWORK}), STITCHED]
+    given = [f"training={constructor(c['training'].replace(epochs=more))}"]  # even where it is the default: left out, it is the earlier one
+    if c["inference"] != earlier.training.model.inference_config:
+        given.append(f"inference={constructor(c['inference'])}")
+    return ["training = " + call("train", "scan", *given, "resume_from=training"), STITCHED]
 
 
-def _iterative_code(c: Mapping[str, Any]) -> list[str]:
-    return ["result = " + call("refine", "scan", config=c["refinement"])]
+def _iterative_code(c: Mapping[str, Any], earlier: Outcome | None, more: int) -> list[str]:
+    if earlier is None:
+        return ["result = " + call("refine", "scan", config=c["refinement"])]
+    return ["result = " + call("refine", "scan", "resume_from=result", config=c["refinement"].replace(epochs=more))]
 
 
-def _both_code(c: Mapping[str, Any]) -> list[str]:
-    return [*_network_code(c), "result = " + call("refine", "scan", "result", config=c["refinement"])]
+def _both_code(c: Mapping[str, Any], earlier: Outcome | None, more: int) -> list[str]:
+    if earlier is not None and earlier.fitted:
+        return _iterative_code(c, earlier, more)
+    return [*_network_code(c, earlier, more), "result = " + call("refine", "scan", "result", config=c["refinement"])]
 
 
 METHODS = {
@@ -192,3 +231,22 @@ METHODS = {
     ),
     "Network, then iterative": Method("the network's image, sharpened on the data.", (*NETWORK, *ITERATIVE), _both, _both_code),
 }
+
+
+def known(method: str) -> str:
+    """A name of ``METHODS``.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    if method not in METHODS:
+        raise InputError(unknown("method", method, METHODS))
+    return method
+
+
+def by_section(configs: Iterable[Config]) -> dict[str, Config]:
+    """Settings by the name of their section."""
+    names = {kind: name for name, kind in CONFIGS.items()}
+    return {names[type(config)]: config for config in configs}

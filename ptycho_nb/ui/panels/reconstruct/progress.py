@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ptycho_nb.history import History, State
 from ptycho_nb.ui.drawing import Cost, Frame, Pane, joined, tag
+from ptycho_nb.ui.panels.reconstruct.methods import Part
 
 OVER = (State.DONE, State.STOPPED, State.DIVERGED, State.FAILED)
 WINDOW = 40  # samples that the rate is taken over
@@ -35,19 +36,22 @@ class ProgressFrame(Frame):
     def begin(self) -> None:
         """Forget the run before."""
         self._history = None
-        self.say("", 0)
+        self.say(Part("", ""))
         self._pane.put()
 
-    def say(self, part: str, epochs: int) -> None:
-        """A part of the run begins: what it does, and until which epoch."""
-        self.part = f", {part}" if part else ""
-        self._epochs = epochs
+    def say(self, part: Part) -> None:
+        """A part of the run begins."""
+        self.part = f", {part.doing}" if part.doing else ""
+        self._epochs, self._limit, self._scale = part.epochs, part.limit, part.scale
+        self._end: float | None = None  # of the time that the limit leaves it
         self._seen: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         self._epoch_steps = 0
         self._last = (0, 0)
 
     def note(self, history: History) -> None:
         self._history = history
+        if self._limit and self._end is None:
+            self._end = history.elapsed + self._limit
         done, steps = history.epochs, len(history.steps)
         if done != self._last[0]:
             self._epoch_steps = (steps - self._last[1]) // max(1, done - self._last[0]) if self._last[0] or steps else 0
@@ -60,8 +64,8 @@ class ProgressFrame(Frame):
             self._seen.append((now, steps))
         else:
             self._seen.clear()  # a pause is no part of the rate
-        loss = f"loss {history.steps[-1][1]:.4g}" if history.steps else ""
-        words = ", ".join(w for w in (self._epoch(history), self._rate(), self._left(steps), loss) if w)
+        loss = f"loss {self._scale * history.steps[-1][1]:.4g}" if history.steps else ""
+        words = ", ".join(w for w in (self._epoch(history), self._rate(), self._left(history), loss) if w)
         return Cost(bytes=self._pane.put(tag("p", words, class_="pnb-numbers"), self._bar(history)))
 
     def refresh(self) -> None:
@@ -83,13 +87,15 @@ class ProgressFrame(Frame):
         speed = self._speed()
         return f"{speed:,.0f} steps/s" if speed >= 10 else f"{speed:.1f} steps/s" if speed else ""
 
-    def _left(self, steps: int) -> str:
+    def _left(self, history: History) -> str:
         speed = self._speed()
         if not speed or not self._epoch_steps or not self._epochs:
             return ""
         done, at = self._last
-        seconds = max(0.0, ((self._epochs - done) * self._epoch_steps - (steps - at)) / speed)
-        return f"about {duration(seconds)} left"
+        seconds = ((self._epochs - done) * self._epoch_steps - (len(history.steps) - at)) / speed
+        if self._end is not None:
+            seconds = min(seconds, self._end - history.elapsed)
+        return f"about {duration(max(0.0, seconds))} left"
 
     def _bar(self, history: History) -> object:
         if not self._epochs:

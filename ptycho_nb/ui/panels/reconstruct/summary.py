@@ -1,0 +1,104 @@
+"""A run in words, after it: what it took, what it reached, and whether a training pays back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptycho_nb.checks import noise_r_factor
+from ptycho_nb.config import DataConfig, RefinementConfig
+from ptycho_nb.dataset import held_out as held_out_of_training
+from ptycho_nb.dataset import subsample
+from ptycho_nb.history import State
+from ptycho_nb.refinement.start import held_out as held_out_of_fit
+from ptycho_nb.refinement.start import noise_model
+from ptycho_nb.scan import Scan
+from ptycho_nb.ui.panels.reconstruct.methods import Outcome
+
+JUDGES = 128  # patterns on which the R of noise is drawn
+
+
+@dataclass
+class Times:
+    """What the ways to an object took on one scan, as far as they were run to the end [s].
+
+    Attributes
+    ----------
+    iterative : float or None
+        An iterative fit from flat.
+    """
+
+    iterative: float | None = None
+
+    def take(self, outcome: Outcome) -> None:
+        """Learn from a run."""
+        if outcome.method == "Iterative" and outcome.result.state is State.DONE:
+            self.iterative = outcome.result.seconds
+
+
+def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
+    """What the run took and reached, a sentence each; no measure of quality."""
+    result = outcome.result
+    chosen = range(0, scan.M, max(1, scan.M // JUDGES))
+    noise = noise_r_factor(result.predicted(list(chosen)), scan.mask)
+    told = [
+        f"{result.method}: {_took(outcome)}.",
+        f"Misfit R {result.r_factor(scan):.3f}; photon noise alone gives {noise:.3f}.",
+        _held_out(outcome, scan),
+    ]
+    if outcome.training is not None:
+        told.append(payback(times.iterative, outcome.again, outcome.training.seconds))
+    return told
+
+
+def _took(outcome: Outcome) -> str:
+    seconds, training = outcome.result.seconds, outcome.training
+    if training is None:
+        return f"{seconds:.1f} s"
+    parts = f"training {training.seconds:.1f} s, reconstruction {outcome.once:.2g} s"
+    fit = f", fit {outcome.again - outcome.once:.1f} s" if outcome.fitted else ""
+    return f"{seconds:.1f} s ({parts}{fit})"
+
+
+def _held_out(outcome: Outcome, scan: Scan) -> str:
+    """The misfit of patterns that the last part of the run has not seen."""
+    if outcome.fitted:
+        config = RefinementConfig(**outcome.result.settings["refinement"])
+        judged, loss, part, share = held_out_of_fit(scan, config.holdout, config.seed), noise_model(scan, config), "fit", "Held-out share"
+    else:
+        assert outcome.training is not None
+        model = outcome.training.model
+        judged, loss, part = _unseen(scan, model.data_config, model.training_config.seed), model.training_config.loss, "training"
+        share = "Validation share"
+    if not len(judged):
+        return f"No pattern was held out of the {part} to judge it by ({share} is 0)."
+    misfit = outcome.result.misfit(scan, loss, judged)
+    return f"Held-out misfit {misfit:.4g} a pixel ({loss}; {len(judged)} patterns that the {part} never saw)."
+
+
+def _unseen(scan: Scan, config: DataConfig, seed: int) -> NDArray[np.int64]:
+    """Patterns that no training group holds."""
+    used = subsample(scan.M, config, seed)
+    return np.setdiff1d(np.arange(scan.M), used[~held_out_of_training(len(used), config, seed)])
+
+
+def payback(iterative: float | None, again: float, training: float) -> str:
+    """After how many similar scans a training pays back, or that it does not.
+
+    Parameters
+    ----------
+    iterative : float or None
+        Seconds of an iterative fit of one scan, where there was one.
+    again : float
+        Seconds that a further scan takes with the network trained.
+    training : float
+        Seconds of the training.
+    """
+    if iterative is None:
+        return "Run Iterative once on this scan to learn after how many similar scans the training pays back."
+    compared = f"a further scan takes {again:.2g} s this way, {iterative:.2g} s by Iterative"
+    if iterative <= again:
+        return f"The training does not pay back: {compared}."
+    return f"The training pays back after {int(training / (iterative - again)) + 1} scans like this one: {compared}."

@@ -54,7 +54,7 @@ def main() -> None:
     """Print the ratio of the peaks to the ring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scan", help="ducky_abtem64.npz")
-    parser.add_argument("--epochs", type=int, default=RefinementConfig().epochs)
+    parser.add_argument("--epochs", type=int, help="left out: as many as suit the scan")
     parser.add_argument("--free-probe", action="store_true", help="fit the probe too")
     parser.add_argument("--quick", action="store_true", help="see that it works: four epochs")
     arguments = parser.parse_args()

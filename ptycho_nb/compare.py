@@ -12,7 +12,7 @@ from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, Refinemen
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import Control, Listener, State
 from ptycho_nb.reconstruction import reconstruct
-from ptycho_nb.refinement import refine
+from ptycho_nb.refinement import passes, refine
 from ptycho_nb.refinement.start import held_out, noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -21,6 +21,11 @@ from ptycho_nb.training import Training, train
 HELD_OUT = 0.05  # share of the patterns that judge
 CLEAR = 2.0  # standard errors of the paired difference below which two methods do not differ
 SHORT = 16  # times fewer iterative epochs after a network than from a flat start
+
+def short(epochs: int) -> int:
+    """Iterative epochs after a network, where a flat start takes ``epochs``."""
+    return max(1, epochs // SHORT)
+
 
 Configs = tuple[TrainingConfig | None, ModelConfig | None, DataConfig | None, InferenceConfig | None]
 
@@ -174,7 +179,7 @@ class _Contest:
 
     def _refined(self, start: Reconstruction | None, config: RefinementConfig, stopped: Reconstruction | None) -> Reconstruction:
         if stopped is not None and stopped.optimiser and stopped.history is not None:
-            config = config.replace(epochs=max(1, config.epochs - stopped.history.epochs))
+            config = config.replace(epochs=max(1, passes(config, self.part).epochs - stopped.history.epochs))
             return refine(self.part, config=config, listener=self.listener, control=self.control, resume_from=stopped)
         found = refine(self.part, start, config, listener=self.listener, control=self.control)
         return found.replace(seconds=found.seconds + (start.seconds if start is not None else 0.0))
@@ -205,7 +210,7 @@ class _Contest:
         return found.replace(seconds=found.seconds + network.seconds + self.training.seconds)
 
     def _short(self) -> RefinementConfig:
-        return self.refinement.replace(epochs=max(1, self.refinement.epochs // SHORT))
+        return self.refinement.replace(epochs=short(passes(self.refinement, self.part).epochs))
 
 
 def _verdict(rows: dict[str, Row]) -> tuple[str, str]:

@@ -80,7 +80,7 @@ def test_two_modes_explain_a_scan_of_two_modes():
     scan = simulate_scan(SMALL.replace(probe_modes=2, mode_decay=0.3))
     first = scan.probe[:1] * np.sqrt(1 / share(scan.probe)[0])
     guess = scan.replace(probe=first.astype(np.complex64))
-    one, two = (refine(guess, config=RefinementConfig(epochs=32, batch_size=8, probe_modes=modes)) for modes in (1, 2))
+    one, two = (refine(guess, config=RefinementConfig(epochs=64, batch_size=8, probe_modes=modes)) for modes in (1, 2))
     assert two.r_factor(scan) < 0.75 * one.r_factor(scan)
     np.testing.assert_allclose(share(two.probe), share(scan.true_probe), atol=0.05)
     assert abs(np.vdot(two.probe[0], two.probe[1])) < 1e-3 * np.vdot(two.probe[0], two.probe[0]).real

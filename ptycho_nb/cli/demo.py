@@ -14,7 +14,7 @@ from ptycho_nb.figures import truth_comparison
 from ptycho_nb.history import Control
 from ptycho_nb.metrics import compare_objects
 from ptycho_nb.reconstruction import reconstruct
-from ptycho_nb.refinement import refine
+from ptycho_nb.refinement import passes, refine
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
@@ -35,7 +35,7 @@ def demo() -> None:
     result = reconstruct(training.model, scan)
     typer.echo(f"{result.method}, {training.seconds:.0f} s: {against_truth(result, scan)}")
     if not control.stopping:
-        with watched("Fitting", REFINEMENT.epochs, control) as watch:
+        with watched("Fitting", passes(REFINEMENT, scan).epochs, control) as watch:
             result = refine(scan, result, REFINEMENT, **watch._asdict())
         typer.echo(f"{result.method}, {training.seconds + result.seconds:.0f} s: {against_truth(result, scan)}")
     result.save(file)

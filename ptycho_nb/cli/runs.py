@@ -14,7 +14,7 @@ from ptycho_nb.cli.options import Changes, ConfigFile, Preset, Settings, loaded,
 from ptycho_nb.cli.outputs import fresh_file, fresh_folder, whole_folder
 from ptycho_nb.cli.progress import watched
 from ptycho_nb.cli.scans import told
-from ptycho_nb.compare import SHORT, compare
+from ptycho_nb.compare import compare, short
 from ptycho_nb.config_file import save_configs
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures import loss_curves, object_pair
@@ -22,7 +22,7 @@ from ptycho_nb.files import write_atomic
 from ptycho_nb.history import Control, State
 from ptycho_nb.model import PtychoPINN
 from ptycho_nb.reconstruction import reconstruct
-from ptycho_nb.refinement import refine
+from ptycho_nb.refinement import passes, refine
 from ptycho_nb.report import ENDINGS, write_report
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -135,13 +135,14 @@ def _both(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Con
 
 
 def _fitted(scan: Scan, settings: Settings, start: Reconstruction | None, control: Control) -> Reconstruction:
-    with watched("Fitting", settings.refinement.epochs, control) as watch:
+    with watched("Fitting", passes(settings.refinement, scan).epochs, control) as watch:
         return refine(scan, start, settings.refinement, **watch._asdict())
 
 
 def _compared(scan: Scan, settings: Settings, model: PtychoPINN | None, control: Control) -> Reconstruction:
     training, refinement = settings.training, settings.refinement
-    with watched("Comparing", training.epochs + refinement.epochs + max(1, refinement.epochs // SHORT), control) as watch:
+    flat = passes(refinement, scan).epochs
+    with watched("Comparing", training.epochs + flat + short(flat), control) as watch:
         found = compare(
             scan,
             refinement,

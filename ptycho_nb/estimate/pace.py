@@ -18,7 +18,7 @@ from ptycho_nb.dataset import Loaders, loaders
 from ptycho_nb.history import Control, History
 from ptycho_nb.quick_look.look import middle
 from ptycho_nb.reconstruction import reconstruct
-from ptycho_nb.refinement import refine
+from ptycho_nb.refinement import passes, refine
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.scan import Scan
 from ptycho_nb.training import Training, train
@@ -108,23 +108,24 @@ class Watch(L.Callback):
 
 def iterative(scan: Scan, config: RefinementConfig, *, control: Control) -> Part:
     """The iterative fit, its first steps with the probe at rest and then with all that moves."""
-    per_epoch = math.ceil((scan.M - len(held_out(scan, config.holdout, config.seed))) / config.batch_size)
-    still = min(per_epoch * config.epochs, math.ceil(per_epoch * config.epochs * config.probe_start))
-    part = scan.select(_spread(scan, (STILL + STEPS) * config.batch_size)) if _large(scan) else scan
-    planned = math.ceil((part.M - len(held_out(part, config.holdout, config.seed))) / config.batch_size)
+    whole, size = passes(config, scan)
+    per_epoch = math.ceil((scan.M - len(held_out(scan, config.holdout, config.seed))) / size)
+    still = min(per_epoch * whole, math.ceil(per_epoch * whole * config.probe_start))
+    part = scan.select(_spread(scan, (STILL + STEPS) * size)) if _large(scan) else scan
+    planned = math.ceil((part.M - len(held_out(part, config.holdout, config.seed))) / size)
     epochs = math.ceil((STILL + STEPS) / planned)
     watch = Watch(control, fewest=STILL + 2, most=STILL + STEPS)
-    trial = config.replace(epochs=epochs, probe_start=STILL / (epochs * planned), time_limit=None)
+    trial = config.replace(epochs=epochs, batch_size=size, probe_start=STILL / (epochs * planned), time_limit=None)
     began = time.perf_counter()
     refine(part, config=trial, listener=watch, control=watch.control)
     rest = time.perf_counter() - began - sum(watch.steps) - sum(watch.ends)
     moving = watch.step(STILL + 1)
-    steps = still * watch.step(1, STILL) + (per_epoch * config.epochs - still) * moving
+    steps = still * watch.step(1, STILL) + (per_epoch * whole - still) * moving
     larger = scan.M / part.M
-    ends = config.epochs * larger * float(np.median(watch.ends)) if watch.ends else 0.0
+    ends = whole * larger * float(np.median(watch.ends)) if watch.ends else 0.0
     fitting = min(steps + ends, config.time_limit or math.inf)
     seconds = fitting + larger * max(0.0, watch.preparation) + max(0.0, rest)
-    return Part(seconds, per_epoch * config.epochs, per_epoch, moving)
+    return Part(seconds, per_epoch * whole, per_epoch, moving)
 
 
 def network(

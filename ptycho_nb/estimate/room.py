@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, RefinementConfig, TrainingConfig
 from ptycho_nb.model.facts import lit_width
 from ptycho_nb.network import Size, outline
+from ptycho_nb.refinement import passes
 from ptycho_nb.refinement.shifts import TERMS
 from ptycho_nb.scan import Scan
 
@@ -52,7 +53,7 @@ def _iterative(scan: Scan, config: RefinementConfig) -> int:
     N, modes = scan.N, config.probe_modes or len(scan.probe)
     patterns = scan.M * N**2 * REAL
     objects = OBJECTS * math.prod(scan.canvas.shape) * COMPLEX
-    step = min(config.batch_size, scan.M) * N**2 * COMPLEX * (2 + WAVES * modes)
+    step = min(passes(config, scan).batch_size, scan.M) * N**2 * COMPLEX * (2 + WAVES * modes)
     series = TERMS**2 // 2 * N**2 * COMPLEX * (1 + 2 * modes)  # filters and fields, if half of the terms are needed
     return patterns + max(patterns, objects + step + series + scan.M * VIEWS)
 

@@ -15,7 +15,8 @@ from ptycho_nb.scan import Scan
 
 EPOCHS = 64  # at most: after these a small scan is fitted
 FEWEST = 10  # epochs below which a scan is better looked at in its middle only
-RECIPE = RefinementConfig(batch_size=16, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
+BATCH = 16  # patterns in a step
+RECIPE = RefinementConfig(batch_size=BATCH, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
 PILOT = 160  # patterns whose few steps tell the pace
 PILOT_STEPS = 6
 
@@ -26,7 +27,8 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     A short iterative fit, its step sizes falling to zero as the time runs out. Few epochs
     want small batches, larger steps and a probe that moves nearly at once. Of a scan that
     cannot be gone over ten times only the middle is fitted, sharp where the whole would
-    be a blur; the result is then of fewer patterns, those of ``looked_at(scan, result)``.
+    be a blur; the result is then of fewer patterns, those of ``looked_at(scan, result)``
+    (``from ptycho_nb.quick_look import looked_at``), which is the scan to judge it by.
 
     Parameters
     ----------
@@ -83,4 +85,4 @@ def pace(scan: Scan, control: Control) -> float:
 
     config = RECIPE.replace(epochs=PILOT_STEPS, probe_start=0.0)
     refine(scan.select(middle(scan, PILOT)), config=config, listener=watch, control=own)
-    return RECIPE.batch_size / max(float(np.median(np.diff(times[1:]))), 1e-6) if len(times) > 2 else float("inf")
+    return BATCH / max(float(np.median(np.diff(times[1:]))), 1e-6) if len(times) > 2 else float("inf")

@@ -1,15 +1,51 @@
-"""Step sizes over a run: a rise, then half a cosine to zero."""
+"""The course of a fit: how many passes in which batches, and the step sizes on the way."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from ptycho_nb.config import RefinementConfig
+from ptycho_nb.metrics import probe_diameter, step
 from ptycho_nb.refinement.fit import Rates
+from ptycho_nb.scan import Scan
+
+READS = 400  # of each object pixel, on average: the measured and simulated scans tried gain nothing clear by more
+FEWEST, MOST = 16, 128  # epochs
+SHARE, SMALLEST, LARGEST = 16, 16, 48  # steps an epoch at least, and patterns in one
+ALTERNATE = 2  # the probe moves in each second step: all patterns share it, and its gradient is a quarter of a step
 
 
-def rates(config: RefinementConfig, progress: float, object_rate: float) -> Rates:
-    """Step sizes at a share 0 to 1 of the run, ``object_rate`` at most; probe and positions wait for ``probe_start``.
+class Passes(NamedTuple):
+    """How often a fit goes over the patterns, and how many it takes in a step."""
+
+    epochs: int
+    batch_size: int
+
+
+def passes(config: RefinementConfig, scan: Scan) -> Passes:
+    """Epochs and batch size as set, or as suits the scan where they are left to it.
+
+    Where patterns overlap more, each object pixel is read more often in one pass, and fewer
+    passes are needed: the area of the probe (the circle of 90 % of its energy) over the area of
+    a position tells how often.
+    """
+    epochs, size = config.epochs, config.batch_size
+    if epochs is None:
+        reads = 1.0 if scan.M < 2 else math.pi / 4 * (probe_diameter(scan.probe) / step(scan.positions)) ** 2
+        epochs = int(np.clip(round(READS / reads), FEWEST, MOST)) if math.isfinite(reads) and reads else MOST
+    if size is None:
+        size = int(np.clip(scan.M // SHARE, SMALLEST, LARGEST))
+    return Passes(epochs, size)
+
+
+def rates(config: RefinementConfig, progress: float, object_rate: float, number: int = 0) -> Rates:
+    """Step sizes at a share 0 to 1 of the run, ``object_rate`` at most: a rise, then half a cosine to zero.
+
+    Probe and positions wait for ``probe_start``; the probe moves in every second step,
+    counted by ``number``.
 
     References
     ----------
@@ -21,6 +57,6 @@ def rates(config: RefinementConfig, progress: float, object_rate: float) -> Rate
     moving = course if progress >= config.probe_start else 0.0
     return Rates(
         object=object_rate * course,
-        probe=config.probe_learning_rate * moving if config.refine_probe else 0.0,
+        probe=config.probe_learning_rate * moving if config.refine_probe and number % ALTERNATE == 0 else 0.0,
         positions=config.position_learning_rate * moving if config.refine_positions else 0.0,
     )

@@ -212,7 +212,7 @@ class Fit:
 
     def _object_gradient(self, chosen: list[int], back: Tensor, probes: Tensor) -> None:
         self.movers["object"].gradient.zero_()
-        patches = _summed(back * probes.conj())
+        patches = _summed(back * probes.conj_physical_())  # in place: a lazy conjugate is copied first
         windows, parts = [self._gradient_windows[j] for j in chosen], torch.view_as_real(patches).unbind()
         if patches.is_cuda:  # there a batched addition runs in parallel, and the windows overlap
             for window, part in zip(windows, parts, strict=True):
@@ -221,7 +221,7 @@ class Fit:
             torch._foreach_add_(windows, parts)
 
     def _probe_gradient(self, chosen: list[int], back: Tensor, patches: Tensor, rates: Rates) -> None:
-        exit_gradient = back * patches.conj()  # (B, P, N, N)
+        exit_gradient = back * patches.conj_physical_()  # (B, P, N, N)
         if rates.positions:
             slopes = self._shifts.slopes(self.positions[chosen] - self._whole[chosen])
             for axis in range(2):

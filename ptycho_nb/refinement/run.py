@@ -13,7 +13,7 @@ from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Listener, Preview, State, interrupt_stops
 from ptycho_nb.machine import borrowed_threads, device_label, pick_device
-from ptycho_nb.refinement.course import rates
+from ptycho_nb.refinement.course import passes, rates
 from ptycho_nb.refinement.fit import Fit
 from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe
 from ptycho_nb.result import Reconstruction
@@ -93,7 +93,9 @@ class _Run:
         device: torch.device,
         earlier: Reconstruction | None,
     ) -> None:
-        self.scan, self.config, self.history = scan, config, history
+        self.passes = passes(config, scan)
+        self.config = config = config.model_copy(update=self.passes._asdict())
+        self.scan, self.history = scan, history
         begin = earlier or start
         self.behind = {} if begin is None else _settings(begin)
         if begin is not None:
@@ -117,14 +119,15 @@ class _Run:
             farthest=config.max_shift,
             floor=dark_floor(scan, self.loss),
         )
-        self.order = np.array([config.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
-        self.rate = config.learning_rate if start is None else min(config.learning_rate, config.start_learning_rate * config.epochs / BRIEF)
+        self.order = np.array([self.passes.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
+        gentle = config.start_learning_rate * self.passes.epochs / BRIEF
+        self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
-        self.per_epoch = math.ceil(len(self.fitted) / config.batch_size)
+        self.per_epoch = math.ceil(len(self.fitted) / self.passes.batch_size)
         if earlier is not None:
             self._take_up(earlier)
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
-        self.total = (self.first_step // self.per_epoch + config.epochs) * self.per_epoch  # an epoch cut short is one of them
+        self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
 
     def _take_up(self, earlier: Reconstruction) -> None:
         if not np.array_equal(earlier.optimiser["order"], self.order):
@@ -137,12 +140,11 @@ class _Run:
 
     def go(self) -> None:
         """Epoch after epoch until the end, a stop, the time limit or a misfit that is not finite."""
-        size = self.config.batch_size
         while self.step < self.total:
             epoch, done = divmod(self.step, self.per_epoch)
-            order = self.fitted[np.random.default_rng([self.config.seed, 0, epoch]).permutation(len(self.fitted))].tolist()
-            for first in range(done * size, len(order), size):
-                if not self._step(order[first : first + size]):
+            order = np.random.default_rng([self.config.seed, 0, epoch]).permutation(self.fitted)
+            for chosen in np.array_split(order, self.per_epoch)[done:]:  # alike in size: a small last one would be all noise
+                if not self._step(chosen.tolist()):
                     return
                 self.step += 1
             self._end_of_epoch()
@@ -158,7 +160,7 @@ class _Run:
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
-        step_sizes = rates(self.config, progress, self.rate)
+        step_sizes = rates(self.config, progress, self.rate, self.step)
         misfit = self.fit.step(chosen, step_sizes)
         if not math.isfinite(misfit):
             history.diverge(f"The misfit became {misfit}", step_sizes.object)

@@ -10,10 +10,10 @@ from ptycho_nb import __version__
 from ptycho_nb.checks import noise_r_factor
 from ptycho_nb.config import CONFIGS, Config, DataConfig, InferenceConfig, ModelConfig, RefinementConfig, TrainingConfig
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.figures.picture import length
 from ptycho_nb.history import State
 from ptycho_nb.metrics import overlap, probe_diameter
 from ptycho_nb.model import ScanFacts
+from ptycho_nb.quantities import length
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -115,7 +115,7 @@ def _data(result: Reconstruction, scan: Scan | None) -> list[str]:
 
 
 def _overlap(share: float) -> str:
-    return f"Neighbouring disks overlap by {share:.2f} of it (Bunk et al. 2008)." if share > 0 else "Neighbouring disks do not overlap."
+    return f"Neighbouring disks overlap by {share:.2f} of their diameter (Bunk et al. 2008)." if share > 0 else "Neighbouring disks do not overlap."
 
 
 def _network(result: Reconstruction, scan: Scan | None) -> list[str]:
@@ -186,12 +186,13 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
     begun = "From there the" if result.method != "Iterative" else "The"
     loss = config.loss if scan is None else noise_model(scan, config)
     epochs = config.epochs if result.history is None else result.history.epochs
+    counts = [several(count, word) for count, word in ((epochs, "epoch"), (config.batch_size, "pattern")) if count is not None]
     stored = result.optimiser.get("rate")
     rate = config.learning_rate if stored is None or stored.shape else float(stored)
     told = [
         f"{begun} object was fitted to the photons by minimising {LOSSES[loss]}"
         " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
-        f"The fit took {several(epochs, 'epoch')} in batches of {several(config.batch_size, 'pattern')},"
+        f"The fit took {' in batches of '.join(counts)},"
         f" with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
         _probe(result, config),
         _positions(result, config),

@@ -10,7 +10,7 @@ from ptycho_nb.config import CONFIGS, Config, RefinementConfig
 from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control, History, Listener, State
 from ptycho_nb.reconstruction import reconstruct
-from ptycho_nb.refinement import refine
+from ptycho_nb.refinement import passes, refine
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -164,7 +164,7 @@ def _fitted(job: Job, start: Reconstruction | None) -> Reconstruction:
     if job.earlier is not None and job.earlier.fitted:
         start, earlier, config = None, job.earlier.result, config.replace(epochs=job.more)
     before = 0 if earlier is None or earlier.history is None else earlier.history.epochs
-    job.say(Part("iterative", "fitting the object", before + config.epochs, config.time_limit))
+    job.say(Part("iterative", "fitting the object", before + passes(config, job.scan).epochs, config.time_limit))
     return refine(job.scan, start, config, listener=job.listener, control=job.control, resume_from=earlier)
 
 

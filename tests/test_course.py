@@ -1,0 +1,54 @@
+"""How often a fit goes over the patterns, and its step sizes on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny_scan import tiny_scan
+
+from ptycho_nb.config import RefinementConfig
+from ptycho_nb.refinement import passes
+from ptycho_nb.refinement.course import ALTERNATE, FEWEST, LARGEST, MOST, SMALLEST, rates
+from ptycho_nb.scan import Scan
+
+
+def test_epochs_and_batch_size_that_are_set_are_kept():
+    assert passes(RefinementConfig(epochs=7, batch_size=5), tiny_scan()) == (7, 5)
+
+
+def grid(step: float) -> Scan:
+    """A raster of 6 x 7 positions of this step [px], no object known."""
+    places = np.stack(np.meshgrid(np.arange(6), np.arange(7), indexing="ij"), -1).reshape(-1, 2)
+    return tiny_scan(6, 7, N=32).replace(truth=None, positions=step * places)
+
+
+def test_epochs_grow_with_the_area_of_a_position():
+    assert passes(RefinementConfig(), grid(3.5)).epochs * 4 == pytest.approx(passes(RefinementConfig(), grid(7.0)).epochs, rel=0.05)
+
+
+def test_epochs_stay_within_their_bounds():
+    assert [passes(RefinementConfig(), grid(step)).epochs for step in (40.0, 0.05)] == [MOST, FEWEST]
+
+
+def test_a_single_pattern_has_a_course():
+    assert passes(RefinementConfig(), tiny_scan().select([0])) == (MOST, SMALLEST)
+
+
+@pytest.mark.parametrize(("patterns", "size"), [(42, SMALLEST), (400, 25), (1600, LARGEST)])
+def test_a_batch_is_a_sixteenth_of_the_patterns_within_bounds(patterns, size):
+    scan = tiny_scan().select(np.resize(np.arange(42), patterns))
+    assert passes(RefinementConfig(), scan).batch_size == size
+
+
+def test_the_probe_moves_in_every_second_step_once_it_may():
+    config = RefinementConfig(probe_start=0.5)
+    moved = [rates(config, progress, 0.1, number).probe > 0 for progress in (0.4, 0.6) for number in range(4)]
+    assert moved == [False] * 4 + [True, False] * 2
+    assert ALTERNATE == 2
+
+
+def test_the_rate_rises_and_then_falls_to_zero():
+    config = RefinementConfig(warmup=0.25)
+    course = [rates(config, progress, 0.1).object for progress in np.linspace(0, 1, 41)]
+    assert int(np.argmax(course)) == 10
+    assert course[-1] == pytest.approx(0, abs=1e-12)

@@ -12,6 +12,7 @@ from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, Listener, State
 from ptycho_nb.metrics import Aligned, RingCorrelation, align, frc, half_bit
+from ptycho_nb.quantities import length
 from ptycho_nb.refinement import refine
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -52,7 +53,7 @@ class HalfData:
             return "Two fits of half of the patterns each agree at every ring, by the half-bit threshold: the pixels set the resolution."
         size = f"{self.half_period:.2f} px"
         if self.resolution is not None:
-            size += f", {_length(self.resolution)}"
+            size += f", {length(self.resolution)}"
         return f"Two fits of half of the patterns each agree down to a half-period of {size}, by the half-bit threshold."
 
 
@@ -150,11 +151,3 @@ def _corner(found: Reconstruction, end: str) -> tuple[int, int]:
     if end == "start":
         return found.origin[0] + rows.start, found.origin[1] + columns.start
     return found.origin[0] + rows.stop, found.origin[1] + columns.stop
-
-
-def _length(metres: float) -> str:
-    """A length with three figures: "12.3 nm"."""
-    for unit, size in (("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9)):
-        if metres >= size:
-            return f"{metres / size:.3g} {unit}"
-    return f"{metres / 1e-12:.3g} pm"

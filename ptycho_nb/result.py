@@ -91,6 +91,14 @@ class Reconstruction:
         """True, shape (H, W), where the probe left enough light to say anything of the object."""
         return np.asarray(self.coverage > EMPTY * self.coverage.max())
 
+    def matches(self, scan: Scan) -> bool:
+        """Whether it can be of this scan: as many patterns, as wide, none farther from its place than a fit moves it or half its width."""
+        if len(self.positions) != scan.M or self.probe.shape[-1] != scan.N:
+            return False
+        fit = self.settings.get("refinement")
+        moved = fit.get("max_shift", 0.0) if isinstance(fit, dict) else 0.0
+        return bool(np.abs(self.positions - scan.positions).max() <= max(scan.N / 2, moved))
+
     def predicted(self, patterns: NDArray[Any] | list[int]) -> NDArray[np.float32]:
         """Photons (B, N, N) that object and probe give for some patterns of the scan, by index."""
         canvas, positions = self._padded()

@@ -1,31 +1,23 @@
-"""A person before a JupyterLab: a server of its own, a browser without a network, and what hands and eyes do there.
+"""A person before a notebook in a browser without a network: what hands and eyes do there.
 
 The browser is the system's chromium; where it or Playwright is missing, ``missing()`` says so in a sentence.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import secrets
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-FIRST, LATER = 90, 30  # s to wait for what starts something, and for anything else
-HOME = Path(__file__).parent.parent
+from own_server import FIRST, LATER, Server
+
 SCREENS = Path(os.environ.get("PTYCHO_NB_SCREENS") or Path(tempfile.gettempdir(), f"ptycho_nb_screens_{os.getpid()}"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 OFFLINE = (  # with --no-sandbox, for root; the rest keeps it from every network
@@ -38,16 +30,6 @@ OFFLINE = (  # with --no-sandbox, for root; the rest keeps it from every network
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-SETTINGS: dict[str, dict[str, Any]] = {  # no questions, no writing by itself, every cell in the page
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
-}
-PROGRAMS = {
-    "lab": ("jupyterlab", "--allow-root", "--expose-app-in-browser", "--ServerApp.port_retries=0", "--LabApp.news_url="),
-    "notebook": ("notebook", "--allow-root", "--expose-app-in-browser", "--ServerApp.port_retries=0"),
-    "voila": ("voila", "--Voila.ip=127.0.0.1", "--Voila.port_retries=0", "--show_tracebacks=True"),
-}
 NOTEBOOK = "const book = window.jupyterapp?.shell?.currentWidget, cells = book?.content?.model?.sharedModel?.cells;"
 CELLS = f"() => {{ {NOTEBOOK} return cells.map(c => ({{...c.toJSON(), busy: c.executionState !== 'idle'}})); }}"
 READY = f"() => {{ {NOTEBOOK} return cells?.length && book.sessionContext?.session?.kernel?.status === 'idle'; }}"
@@ -80,82 +62,6 @@ def chromium() -> Iterator[Any]:
         browser = player.chromium.launch(executable_path=CHROMIUM, args=list(OFFLINE))
         yield browser
         browser.close()
-
-
-class Server:
-    """A Jupyter server that knows no other: own settings, own port, own token; its kernels go with it."""
-
-    def __init__(self, folder: Path, program: str = "lab", env: Mapping[str, str] | None = None) -> None:
-        self.folder, self.program, self._more = folder, program, dict(env or {})
-        self.token = secrets.token_hex(16)
-        self._home = tempfile.TemporaryDirectory(prefix="ptycho_nb_jupyter_", ignore_cleanup_errors=True)
-        self._log = Path(self._home.name, "log.txt")
-
-    def __enter__(self) -> Self:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        common = ("--no-browser", f"--port={port}", f"--IdentityProvider.token={self.token}")
-        place = (str(self.folder),) if self.program == "voila" else ("--ip=127.0.0.1", f"--ServerApp.root_dir={self.folder}")
-        command = [sys.executable, "-m", *PROGRAMS[self.program], *common, *place]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=self.folder, env=self._environment(), stdout=log, stderr=log)
-        try:
-            self._wait()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the server, which ends its kernels."""
-        kernels = [int(p) for p in Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()]
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(LATER)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for kernel in kernels:
-            with suppress(ProcessLookupError):
-                os.kill(kernel, signal.SIGKILL)
-        self._home.cleanup()
-
-    @property
-    def log(self) -> str:
-        """What it wrote."""
-        return self._log.read_text(errors="replace")
-
-    def _environment(self) -> dict[str, str]:
-        home = self._home.name
-        for plugin, values in SETTINGS.items():
-            file = Path(home, "settings", f"{plugin}.jupyterlab-settings")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(values))
-        foreign = ("JUPYTER", "JPY_", "IPYTHON", "PYTEST", "MPLBACKEND")
-        env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        own = {f"JUPYTER_{kind}_DIR": f"{home}/{kind.lower()}" for kind in ("CONFIG", "DATA", "RUNTIME")}
-        own |= {
-            "JUPYTERLAB_SETTINGS_DIR": f"{home}/settings",
-            "JUPYTERLAB_WORKSPACES_DIR": f"{home}/spaces",
-            "IPYTHONDIR": f"{home}/ipython",
-        }
-        path = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
-        return env | own | {"PATH": path, "PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"} | self._more
-
-    def _wait(self) -> None:
-        end = time.monotonic() + FIRST
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=5).close()
-                return
-            except urllib.error.HTTPError:
-                return  # it answers, if only that there is no such page
-            except OSError as error:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"The server did not start:\n{self.log}") from error
-                time.sleep(0.1)
 
 
 class Tab:
@@ -311,6 +217,11 @@ class Tab:
             seen |= {source for source in [self.page.evaluate(f"() => document.querySelector({css!r})?.src")] if source}
             self.page.wait_for_timeout(40)
         return seen
+
+    def draws(self, css: str) -> bool:
+        """Whether a picture can be seen there, with pixels in it."""
+        shown = self.find(css)
+        return shown.count() > 0 and shown.first.evaluate("e => e.naturalWidth > 8 && e.getBoundingClientRect().width > 8")
 
     def screenshot(self, name: str) -> Path:
         """A picture of the page; where it lies is printed, and shown when the test fails."""

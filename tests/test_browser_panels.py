@@ -8,7 +8,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import FIRST, HOME, Server, Tab, chromium, missing
+from browser import Tab, chromium, missing
+from own_server import FIRST, HOME, Server
 from tiny_scan import tiny_scan
 
 from ptycho_nb.readers.own import save_scan
@@ -24,9 +25,19 @@ WATCH = "from ptycho_nb import ModelConfig; app = App(); runs = []; app.panels.r
 ENDLESS = "TrainingConfig(epochs=9999), ModelConfig(hidden=12), method='Network'"
 SHORT = "RefinementConfig(epochs=3), method='Iterative'"
 STEPS = "sum(len(history.steps) for run in runs[-1:] for _, history in run.histories)"
-RIGHTMOST = """el => { const end = el.getBoundingClientRect().right + 1;
-  return [...el.querySelectorAll('button, input, select, textarea, img, canvas, svg, p, li, td')].filter(e => e.checkVisibility())
-    .filter(e => e.getBoundingClientRect().right > end).map(e => e.outerHTML.slice(0, 120)); }"""
+OUTSIDE = """el => { const right = e => e.getBoundingClientRect().right;
+  const cut = (e, by) => { if (by === el.parentElement) return false;
+    const way = getComputedStyle(by).overflowX;
+    if (way === 'visible' || right(e) <= right(by) + 2) return cut(e, by.parentElement);
+    return by.matches('.lm-Widget') || !['auto', 'scroll'].includes(way); };  // a table may roll, a widget that does is too wide
+  return [...el.querySelectorAll('button, input, select, textarea, img, canvas, svg, p, li, table, summary')]
+    .filter(e => e.checkVisibility() && (cut(e, e.parentElement) || right(e) > right(el) + 2)).map(e => e.outerHTML.slice(0, 120)); }"""
+CRUSHED = """el => [...el.querySelectorAll('input:not([type=checkbox], [type=radio]), select, button, .lm-TabBar-tabLabel')]
+  .filter(e => e.checkVisibility() && (e.clientWidth < 24 || (!e.matches('input') && e.scrollWidth > e.clientWidth + 1)))
+  .map(e => e.outerHTML.slice(0, 120))"""
+BARE_SLIDERS = """el => [...el.querySelectorAll('.noUi-target')].filter(e => e.checkVisibility()).map(e => e.closest('.jupyter-widgets'))
+  .filter(e => !e.querySelector('.widget-readout')?.checkVisibility() && !e.parentElement.querySelector('input'))
+  .map(e => e.outerHTML.slice(0, 120))"""
 NAMELESS = re.compile(r"- '?(button|textbox|combobox|checkbox|radio|spinbutton|listbox|tab|img)(?! ?\")\b(?! \")")
 
 
@@ -35,17 +46,12 @@ class Visit:
 
     def __init__(self, browser, server: Server) -> None:
         self._browser, self.server = browser, server
-        self.tab = self._opened()
+        self.come()
 
-    def _opened(self) -> Tab:
-        tab = Tab(self._browser, self.server)
-        tab.open(BOOK)
-        return tab
-
-    def come_again(self) -> None:
-        """Close the tab and open another."""
-        self.tab.close()
-        self.tab = self._opened()
+    def come(self) -> None:
+        """Open it in a tab."""
+        self.tab = Tab(self._browser, self.server)
+        self.tab.open(BOOK)
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +129,9 @@ def cell_of(tab: Tab, text: str) -> int:
     return next(i for i, cell in enumerate(tab.cells()) if cell["cell_type"] == "code" and text in "".join(cell["source"]))
 
 
-def is_drawn(tab: Tab, css: str) -> bool:
-    """Whether a picture can be seen there, with pixels in it."""
-    shown = tab.find(css)
-    return shown.count() > 0 and shown.first.evaluate("e => e.naturalWidth > 8 && e.getBoundingClientRect().width > 8")
+def plain(tab: Tab, cell: int) -> list[dict]:
+    """The outputs of a cell that are pictures and nothing else."""
+    return [o["data"] for o in tab.outputs(cell) if set(o.get("data", {})) == {"image/png", "text/plain"}]
 
 
 def test_the_quickstart_runs_and_shows_the_panels(lab):
@@ -138,7 +143,7 @@ def test_the_quickstart_runs_and_shows_the_panels(lab):
 
 def test_a_wrong_entry_is_told_and_start_waits_for_it(lab):
     lab.tab.fill("Epochs", "0")
-    assert "Epochs" in lab.tab.find("[role=alert]").first.inner_text()
+    assert "epochs is '0'; it must be" in lab.tab.find("[role=alert]").first.inner_text()
     lab.tab.wait_text(re.compile(r"\b1 problem\b"))
     assert lab.tab.button("Start").is_disabled()
     lab.tab.fill("Epochs", "9999")
@@ -174,7 +179,7 @@ def test_stop_ends_the_training_within_a_second_or_a_step_and_keeps_the_object(l
     after = steps(lab.tab)
     lab.tab.wait_text(re.compile("^Stopped"))
     assert steps(lab.tab) - after <= 1
-    lab.tab.until(lambda: is_drawn(lab.tab, AMPLITUDE) and is_drawn(lab.tab, PHASE), what="no object")
+    lab.tab.until(lambda: lab.tab.draws(AMPLITUDE) and lab.tab.draws(PHASE), what="no object")
     assert lab.tab.button("Start").is_enabled()
 
 
@@ -182,7 +187,7 @@ def test_amplitude_and_phase_are_shown_and_an_export_says_where_it_lies(lab, fol
     set_up(lab.tab, SHORT)
     lab.tab.click("Start")
     lab.tab.wait_text(re.compile("^Done"))
-    lab.tab.until(lambda: is_drawn(lab.tab, AMPLITUDE) and is_drawn(lab.tab, PHASE), what="no object")
+    lab.tab.until(lambda: lab.tab.draws(AMPLITUDE) and lab.tab.draws(PHASE), what="no object")
     lab.tab.turn_to("3 Object")
     for words in ("Amplitude", "Phase"):
         lab.tab.find(f'[role=img][aria-label*="{words}" i]').first.wait_for()
@@ -204,7 +209,8 @@ def test_a_reload_and_another_tab_find_the_training_going_on(lab):
     tab.panel.wait_for()
     assert steps(tab) > before
     assert len(tab.pictures(AMPLITUDE, 30, wanted=3)) == 3
-    lab.come_again()
+    lab.tab.close()
+    lab.come()
     lab.tab.panel.wait_for()
     tab = lab.tab
     tab.wait_text(re.compile("^Running"))
@@ -215,7 +221,8 @@ def test_a_reload_and_another_tab_find_the_training_going_on(lab):
 
 def test_a_page_that_was_never_saved_shows_the_training_once_its_cell_is_run_again(lab):
     start(lab.tab)
-    lab.come_again()
+    lab.tab.close()
+    lab.come()
     tab = lab.tab
     tab.run_cell(cell_of(tab, "App("), FIRST)
     tab.panel.wait_for()
@@ -224,13 +231,33 @@ def test_a_page_that_was_never_saved_shows_the_training_once_its_cell_is_run_aga
     assert len(tab.pictures(AMPLITUDE, 30, wanted=3)) == 3
 
 
+def test_keys_pressed_in_a_panel_do_nothing_to_the_notebook(lab):
+    tab = lab.tab
+    before = len(tab.cells())
+    places = (("1 Scan", "button:has-text('Quick look')"), ("2 Reconstruct", "input[type=radio]"), ("2 Reconstruct", "summary"))
+    places += (("4 Patterns", ".noUi-handle"), ("5 Runs", "input[type=checkbox]"), ("5 Runs", ".lm-TabBar-tab.lm-mod-current"))
+    for name, css in places:
+        tab.turn_to(name)
+        tab.find(css).first.focus()
+        for key in "ddxab00":
+            tab.page.keyboard.press(key)
+        tab.page.wait_for_timeout(300)
+        assert len(tab.cells()) == before, f"{css} in {name}: cells went or came"
+        assert tab.page.locator(".jp-Dialog").count() == 0, f"{css} in {name}: the notebook asks"
+    tab.run_cell(cell_of(tab, SUM))
+    tab.find("input[type=checkbox]").first.focus()
+    tab.page.keyboard.press("Control+s")  # still the notebook's
+    tab.until(lambda: not tab.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty"), what="not saved")
+
+
 def test_the_name_of_a_file_is_text(lab):
     tab = lab.tab
     tab.turn_to("1 Scan")
     tab.unfold("Open a file")
-    tab.find("select[multiple], select[size]").first.select_option(label=re.compile(re.escape(HOSTILE)))
+    entry = tab.find("select[size]").locator("option").filter(has_text=HOSTILE).inner_text()
+    tab.find("select[size]").select_option(label=entry)
     tab.click("Open")
-    tab.wait_text(re.compile(r"Scan <img src=x"), FIRST)
+    tab.wait_text("from <img src=x", FIRST)
     tab.screenshot("foreign_name")
     assert tab.page.evaluate("() => window.foreign") is None
     assert tab.find('img[src="x"]').count() == 0
@@ -243,8 +270,7 @@ def test_every_control_and_picture_has_a_name(lab, name):
     seen = lab.tab.panel.aria_snapshot()
     assert [line.strip() for line in seen.splitlines() if NAMELESS.search(line)] == []
     assert lab.tab.find("img:not([alt]), img[alt='']").count() == 0
-    alone = [s.inner_html()[:80] for s in lab.tab.find(".widget-hslider").all() if s.locator("xpath=..//input").count() == 0]
-    assert alone == []
+    assert lab.tab.panel.evaluate(BARE_SLIDERS) == []
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow", "large"])
@@ -263,7 +289,8 @@ def test_the_panels_fit_their_page(lab, look):
             tab.page.wait_for_timeout(800)
             tab.panel.evaluate("e => e.scrollIntoView()")
             tab.screenshot(f"{look}_{name[0]}")
-            assert tab.panel.evaluate(RIGHTMOST) == [], f"{name}: out of the page"
+            assert tab.panel.evaluate(OUTSIDE) == [], f"{name}: out of the page"
+            assert tab.panel.evaluate(CRUSHED) == [], f"{name}: too narrow to read"
     finally:
         tab.page.set_viewport_size({"width": 1280, "height": 1000})
         tab.command("apputils:change-theme", theme="JupyterLab Light")
@@ -274,10 +301,11 @@ def test_a_saved_notebook_shows_its_pictures_on_a_server_that_does_not_know_it(l
     tab = lab.tab
     tab.run_cell(cell_of(tab, "App("), FIRST)
     set_up(tab, SHORT)
+    app = cell_of(tab, "App(")
+    before = plain(tab, app)
     tab.click("Start")
     tab.wait_text(re.compile("^Done"))
-    app = cell_of(tab, "App(")
-    tab.until(lambda: sum("image/png" in o.get("data", {}) for o in tab.outputs(app)) >= 2, what="no picture stays")
+    tab.until(lambda: len([kept for kept in plain(tab, app) if kept not in before]) == 2, what="object and loss do not stay")
     tab.save()
     (tmp_path / BOOK).write_bytes((folder / BOOK).read_bytes())
     with Server(tmp_path) as server:
@@ -291,24 +319,3 @@ def test_a_saved_notebook_shows_its_pictures_on_a_server_that_does_not_know_it(l
         cell.scroll_into_view_if_needed()
         other.screenshot("reopened")
         other.close()
-
-
-@pytest.mark.skipif(bool(missing("voila")), reason=missing("voila") or "all is there")
-def test_the_app_runs_in_voila(browser, tmp_path):
-    code = ["from ptycho_nb import RefinementConfig, SimulationConfig\nfrom ptycho_nb.ui import App"]
-    code += ["App(SimulationConfig.preset('quick'), RefinementConfig(epochs=3), method='Iterative')"]
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in code])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, tmp_path / "app.ipynb")
-    with Server(tmp_path, "voila") as server:
-        tab = Tab(browser, server)
-        tab.open("app.ipynb")
-        tab.wait_text(re.compile("Next: 2 Reconstruct"), FIRST)
-        tab.turn_to("2 Reconstruct")
-        tab.click("Start")
-        tab.wait_text(re.compile("^Done"), FIRST)
-        tab.until(lambda: is_drawn(tab, AMPLITUDE) and is_drawn(tab, PHASE), what="no object")
-        tab.screenshot("voila")
-        font = "font-?awesome"  # Voila's own page asks a server in the internet for it
-        assert tab.console_errors(font) == []
-        tab.close()

@@ -260,3 +260,12 @@ def test_recorded_scans_show_only_what_is_there(data_folder: Path, name, expecte
         positions = np.stack([arrays["ycoords"], arrays["xcoords"]], -1)
         scan = Scan(arrays["diff3d"].astype(np.float32) ** 2, positions, arrays["probeGuess"])
     assert words(scan) == expected
+
+
+@pytest.mark.parametrize("photons", [0.0, np.nan, np.inf])
+def test_noise_without_photons_or_numbers_is_no_number(photons):
+    assert np.isnan(noise_r_factor(np.full((4, 4), photons)))
+
+
+def test_noise_of_more_photons_than_can_be_drawn_is_none():
+    assert noise_r_factor(np.full((4, 4), 1e30)) == 0

@@ -106,10 +106,6 @@ def test_plain_text_is_one_short_line_of_known_letters():
     assert len(picture.plain("y" * 300)) == 60
 
 
-def test_lengths_are_told_in_a_handy_unit():
-    assert [picture.length(x) for x in (1.63e-8, 2.5e-6, 6.25e-11, 2.13e-10)] == ["16.3 nm", "2.5 µm", "62.5 pm", "2.13 Å"]
-
-
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"), (".PNG", b"\x89PNG")])
 def test_a_picture_saves_in_the_format_of_its_name(tmp_path, history, suffix, start):
     path = tmp_path / f"loss{suffix}"
@@ -261,3 +257,10 @@ def test_the_light_of_a_scan_is_the_probes_at_their_places(scan):
 def test_what_cannot_be_drawn_is_said_in_a_sentence(scan, reconstruction, draw, sentence):
     with pytest.raises(InputError, match=sentence):
         draw(scan, reconstruction)
+
+
+def test_a_dark_pattern_is_drawn_without_a_misfit(scan, reconstruction):
+    photons = scan.intensity.copy()
+    photons[2] = 0
+    dark = figures.patterns(scan.replace(intensity=photons), reconstruction, [2])
+    assert [axes.get_title() for axes in dark.axes[:3]][2] == "Residual of a dark pattern"

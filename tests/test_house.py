@@ -14,7 +14,7 @@ import ptycho_nb
 
 HOME = Path(ptycho_nb.__file__).parent
 FLOORS = (  # from the ground up; within a floor a room imports those to its left
-    ("errors", "markup", "files", "machine", "config", "config_file", "physics", "patches", "losses", "synchronise"),
+    ("errors", "quantities", "markup", "files", "machine", "config", "config_file", "physics", "patches", "losses", "synchronise"),
     ("scan", "metrics"),
     ("simulate", "dataset", "network", "readers"),
     ("model",),

@@ -284,7 +284,7 @@ def test_without_the_scan_a_report_shows_what_the_result_holds(fitted):
 
 
 def test_an_object_without_light_is_said_and_the_rest_is_there(fitted):
-    dark = fitted.replace(object=np.full_like(fitted.object, np.nan))
+    dark = fitted.replace(coverage=np.zeros_like(fitted.coverage))
     found = Page(report(dark))
     assert "there is nothing to show" in found.text
     assert "Settings" in found.said

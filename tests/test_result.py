@@ -306,3 +306,10 @@ def test_a_scan_is_not_read_from_a_reconstruction(tmp_path, exact):
     exact.save(tmp_path / "result.npz")
     with pytest.raises(InputError, match="not a scan"):
         load_scan(tmp_path / "result.npz")
+
+
+def test_a_result_matches_the_scan_it_was_made_from_and_none_elsewhere(scan, exact):
+    assert exact.matches(scan)
+    assert exact.replace(positions=exact.positions + 3).matches(scan)
+    assert not exact.replace(positions=exact.positions + 40).matches(scan)
+    assert not exact.matches(scan.select([0, 1, 2]))

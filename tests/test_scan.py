@@ -190,10 +190,15 @@ def with_value(rng, value, shape=(9, 8, 8)):
         (lambda rng: {"positions": np.ones((9, 2))}, "same"),
         (lambda rng: {"positions": rng.uniform(0, 1e-5, (9, 2))}, "metres"),
         (lambda rng: {"positions": rng.uniform(0, 1e9, (9, 2))}, "position_unit"),
+        (lambda rng: {"positions": rng.uniform(0, 9e4, (9, 2))}, "9 patterns of 8 px can cover"),
+        (lambda rng: {"mask": np.zeros((8, 8), bool)}, "leaves no detector pixel"),
+        (lambda rng: {"mask": np.eye(8, dtype=bool), "intensity": np.tile(1.0 - np.eye(8), (9, 1, 1))}, "where the mask says True"),
         (lambda rng: {"probe": np.ones((6, 6))}, "like the patterns"),
         (lambda rng: {"probe": np.zeros((8, 8))}, "zero everywhere"),
         (lambda rng: {"probe": np.full((8, 8), np.inf)}, "infinite"),
         (lambda rng: {"truth": np.ones((12, 40))}, "swapped"),
+        (lambda rng: {"intensity": np.full((9, 8, 8), 3e38)}, "no detector counts"),
+        (lambda rng: {"pixel_size": 1e-300}, "1e-15 to 1 m"),
         (lambda rng: {"pixel_size": -1.0}, "positive"),
         (lambda rng: {"pixel_size": np.nan}, "positive"),
     ],
@@ -218,3 +223,13 @@ def test_select_takes_patterns_with_their_positions(rng):
     np.testing.assert_array_equal(some.intensity, scan.intensity[[4, 2]])
     np.testing.assert_array_equal(some.true_positions, scan.true_positions[[4, 2]])
     assert scan.select(np.arange(9) < 5).M == 5
+
+
+def test_the_middle_pattern_was_measured_nearest_to_the_middle_of_the_field(rng):
+    scan = a_scan(rng)
+    order = rng.permutation(scan.M)
+    shuffled = scan.select(order)
+    assert order[shuffled.middle] == scan.middle
+    low, high = scan.positions.min(0), scan.positions.max(0)
+    away = np.linalg.norm(scan.positions - (low + high) / 2, axis=1)
+    assert away[scan.middle] == away.min() < away[0]

@@ -16,6 +16,7 @@ from ptycho_nb.history import State
 from ptycho_nb.readers import save_scan
 from ptycho_nb.ui import App
 from ptycho_nb.ui.app import EMPTY, LARGE, TITLES
+from ptycho_nb.ui.drawing import OwnKeys
 from ptycho_nb.ui.panels.reconstruct import forecast
 
 SCAN = tiny_scan(N=32)
@@ -58,6 +59,19 @@ def test_without_a_scan_every_panel_says_where_to_get_one():
     assert app.scan is None
     assert app.result is None
     assert app.panels.reconstruct.controls.start.disabled
+
+
+def test_each_panel_keeps_the_keys_pressed_in_it():
+    for panel in App().panels.panels:
+        assert sum(isinstance(part, OwnKeys) for part in panel.widget.children) == 1
+
+
+def test_the_reconstruct_panel_tells_its_scan_in_handy_numbers():
+    app = open_app(SCAN.replace(pixel_size=1e-8))
+    told = app.panels.reconstruct.controls.scan.value
+    assert "42 patterns of 32 × 32 px" in told
+    assert "1 probe mode, object pixel 10 nm" in told
+    assert "e+0" not in told
 
 
 def test_a_scan_reaches_the_reconstruct_and_the_pattern_panel():
@@ -136,6 +150,36 @@ def test_a_scan_that_comes_during_a_run_is_taken_up_at_its_end():
     other = tiny_scan(N=32, seed=1)
     app.panels.scan.open(other)
     assert until(lambda: "taken up when it has ended" in app.panels.news.value)
+    assert app.panels.reconstruct.scan is SCAN
+    app.panels.reconstruct.stop()
+    assert until(lambda: app.panels.reconstruct.scan is other)
+
+
+def test_a_result_goes_with_the_program_and_the_file_of_its_own_run(tmp_path):
+    save_scan(tmp_path / "own.npz", SCAN)
+    app = open_app(tmp_path / "own.npz", SHORT)
+    ended = []
+    app.panels.reconstruct.on_end(ended.append)
+    app.panels.reconstruct.run()
+    app.panels.reconstruct.controls.forms["refinement"].fields["epochs"].box.value = "none"
+    app.panels.scan.open(tiny_scan(N=32, seed=1))
+    assert app.panels.scan.wait()
+    app.panels._ended(ended[0])
+    assert app.panels.object.wait()
+    subject = app.panels.object._subject()
+    assert subject.inputs == (tmp_path / "own.npz",)
+    assert "own.npz" in subject.python
+    assert f"epochs={SHORT.epochs}" in subject.python
+
+
+def test_a_scan_waits_for_a_run_that_begins_as_the_one_before_ends(monkeypatch):
+    app = open_app(SCAN, ENDLESS)
+    looks = []
+    monkeypatch.setattr(app.panels.reconstruct, "wait", lambda _: looks.append(time.sleep(0.01)) is None)
+    app.panels.reconstruct.controls.start.click()
+    other = tiny_scan(N=32, seed=1)
+    app.panels.scan.open(other)
+    assert until(lambda: len(looks) > 2)
     assert app.panels.reconstruct.scan is SCAN
     app.panels.reconstruct.stop()
     assert until(lambda: app.panels.reconstruct.scan is other)

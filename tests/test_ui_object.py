@@ -16,7 +16,7 @@ from tiny_scan import tiny_scan
 
 from ptycho_nb.config import RefinementConfig, ViewConfig
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.history import State
+from ptycho_nb.history import History, State
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.panels import ObjectPanel
 from ptycho_nb.ui.panels.object import quality
@@ -202,6 +202,33 @@ def test_a_scan_of_another_size_is_left_out(make):
     assert panel.problem.value == ""
 
 
+def test_a_result_shown_again_takes_up_the_scan_that_is_given_now(make):
+    result = made()
+    panel = make(result)
+    section(panel, "Against the truth")
+    assert NO_SCAN in panel.sections[2].problem.value
+    panel.show(result, SCAN, python="refine(scan)")
+    assert panel.wait()
+    assert panel.scan is SCAN
+    assert panel.sections[2].problem.value == ""
+    panel.show(result)
+    assert panel.wait()
+    assert (panel.scan, panel._subject().python) == (SCAN, "refine(scan)")
+    assert len(panel.choice.options) == 1
+
+
+def test_that_a_scan_was_left_out_is_said_of_its_result_only(make):
+    first, other = made(), made()
+    panel = make(first, SCAN)
+    panel.show(other, tiny_scan())
+    assert panel.wait()
+    assert "left out" in panel.problem.value
+    panel.choice.value = panel.choice.options[1][1]
+    assert panel.wait()
+    assert panel.result is first
+    assert panel.problem.value == ""
+
+
 def test_nothing_is_drawn_in_a_part_that_is_folded(make):
     panel = make(made(), SCAN)
     section(panel, "Histogram")
@@ -371,6 +398,16 @@ def test_half_data_are_fitted_as_the_result_was():
     assert settings(made(settings={"refinement": stored})).epochs == 7
     assert settings(made()) == RefinementConfig()
     assert settings(made(settings={"refinement": stored | {"gone": 1}})) == RefinementConfig()
+
+
+def test_half_data_take_all_epochs_of_a_fit_that_went_on_and_those_of_a_flat_start_after_a_network():
+    stored = RefinementConfig(epochs=2, learning_rate=0.07).model_dump(mode="json")
+    history = History()
+    for _ in range(9):
+        history.record_epoch(train_loss=1.0)
+    assert settings(made(settings={"refinement": stored}, history=history)).epochs == 9
+    found = settings(made(method="Network, then iterative", settings={"refinement": stored}, history=history))
+    assert (found.epochs, found.learning_rate) == (None, 0.07)
 
 
 def test_methods_stand_side_by_side_with_their_times(make):

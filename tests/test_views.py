@@ -10,7 +10,7 @@ from ptycho_nb.config import ViewConfig
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import State
 from ptycho_nb.result import Reconstruction
-from ptycho_nb.views import CIRCLE, EVEN, LOW, circular, profile, robust, view
+from ptycho_nb.views import CIRCLE, EVEN, LOW, circular, even, profile, robust, view
 
 SHAPE = (72, 104)
 RAMP = np.array([0.031, -0.057])  # rad/px
@@ -253,3 +253,11 @@ def test_words_tell_size_limits_and_what_was_done(structure):
         assert word in found.caption
     assert "nan" not in (found.caption + found.amplitude_words + found.phase_words)
     assert repr(found) == "<View of scan: Iterative, 49 x 81>"
+
+
+def test_limits_of_what_is_not_finite_are_those_of_the_rest(recwarn):
+    values = np.array([np.nan, np.inf, 1.0, 2.0])
+    assert robust(values) == pytest.approx((1, 2), abs=1e-2)
+    assert robust(values[:2]) == pytest.approx((0, 1), abs=1e-5)
+    assert even(values[:2]) == (-1, 1)
+    assert not recwarn.list

@@ -9,11 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ptycho_nb.checks.finding import Finding, Severity
 from ptycho_nb.checks.patterns import SPILL, spill
+from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.metrics import r_factor
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
+DRAWN = 1e15  # photons from which on a draw is as good as its mean
 JUDGED = 256  # patterns that stand for all
 MISFIT_RATIO, MISFIT_EXCESS = 2.0, 0.03  # R over the R of noise alone; R less it
 EMPTY_SHARE = 0.005  # of the scanned area
@@ -31,9 +33,21 @@ def noise_r_factor(expected: ArrayLike, mask: ArrayLike | None = None, seed: int
         Photons.
     mask : bool, broadcasts with it
         True where a pixel is to be believed.
+
+    Returns
+    -------
+    float
+        NaN where no photon is drawn, or what is expected is no number.
     """
     photons = np.asarray(expected, dtype=np.float64)
-    return r_factor(photons, np.random.default_rng(seed).poisson(photons), mask)
+    if not np.isfinite(photons).all():
+        return float("nan")
+    few = photons < DRAWN
+    drawn = np.where(few, np.random.default_rng(seed).poisson(np.where(few, photons, 0)), photons)
+    try:
+        return r_factor(photons, drawn, mask)
+    except InputError:
+        return float("nan")
 
 
 def diverged(result: Reconstruction, scan: Scan | None) -> Finding | None:

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.figures.picture import DASHES, LABEL, LINES, SMALL, Picture, length, literal, plain, quiet, title
+from ptycho_nb.figures.picture import DASHES, LABEL, LINES, SMALL, Picture, literal, plain, quiet, title
 from ptycho_nb.history import History
 from ptycho_nb.metrics import NYQUIST, RingCorrelation, Threshold, half_bit, one_bit
+from ptycho_nb.quantities import length
 
 WORDS = {"train_loss": "training loss", "val_loss": "validation loss"}
 THRESHOLDS: dict[str, Threshold] = {"half-bit": half_bit, "1-bit": one_bit, "0.5": 0.5}

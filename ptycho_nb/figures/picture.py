@@ -28,7 +28,6 @@ FORMATS = ("png", "pdf", "svg")
 SCREEN_DPI, FILE_DPI = 100, 200
 TITLE, LABEL, SMALL = 14, 12, 11  # pt; legible from the back of a lecture hall at the sizes used here
 PAD = 0.08  # in, round each plot
-LENGTHS = (("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9), ("Å", 1e-10), ("pm", 1e-12))
 LONGEST = 60  # characters of a foreign text
 UNSEEN = "#e8e4da"  # where nothing was measured: no gray of the amplitude, no colour of the phase
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # Okabe & Ito: safe for colour-blind eyes
@@ -105,23 +104,6 @@ def plain(text: object) -> str:
     kept = "".join(c if ord(c) in known and c.isprintable() else " " if c.isspace() else "?" for c in str(text))
     short = " ".join(kept.split())
     return short if len(short) <= LONGEST else short[: LONGEST - 1] + "…"
-
-
-def count(number: float) -> str:
-    """Three figures of a number, written out: 433,000."""
-    return f"{float(f'{number:.3g}'):,.0f}" if 10 <= number < 1e7 else f"{number:.3g}"
-
-
-def length_unit(pixel_size: float, pixels: float = 1) -> tuple[str, float]:
-    """The unit in which so many pixels [m each] are a handy length, and a pixel in that unit."""
-    unit, size = next((pair for pair in LENGTHS if pixel_size * pixels >= pair[1]), LENGTHS[-1])
-    return unit, pixel_size / size
-
-
-def length(metres: float) -> str:
-    """A length in three figures: 16.3 nm."""
-    unit, value = length_unit(metres)
-    return f"{value:.3g} {unit}"
 
 
 def literal(*texts: Artist) -> None:

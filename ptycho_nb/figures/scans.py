@@ -19,16 +19,14 @@ from ptycho_nb.figures.picture import (
     SMALL,
     Picture,
     colour_bar,
-    count,
     heading,
     image,
-    length,
-    length_unit,
     plain,
     scale_bar,
     title,
 )
 from ptycho_nb.metrics import overlap, probe_diameter, r_factor, step
+from ptycho_nb.quantities import count, length, length_unit
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -133,7 +131,7 @@ def patterns(scan: Scan, reconstruction: Reconstruction, which: ArrayLike = (0,)
             title(axes, word, LABEL)
         left = np.where(mask, 2 * (np.sqrt(expected) - np.sqrt(y)), np.nan)
         colour_bar(image(row[2], left, cmap="PuOr", norm=symmetric(left)), "residual [σ of counting]", extend="both")
-        title(row[2], f"Residual, R = {r_factor(expected, y, mask):.3f}", LABEL)
+        title(row[2], f"Residual, R = {r_factor(expected, y, mask):.3f}" if y[mask].any() else "Residual of a dark pattern", LABEL)
     heading(picture, f"{plain(scan.name)}: {plain(reconstruction.method)}")
     return picture
 

@@ -26,7 +26,7 @@ def probe_diameter(probe: ArrayLike, energy: float = 0.9) -> float:
         raise InputError(f"The probe has shape {modes.shape}; it must be (N, N) or (modes, N, N).")
     power = np.square(np.abs(modes)).reshape(-1, *modes.shape[-2:]).sum(0)
     if not power.sum() > 0:
-        raise InputError("The probe is zero everywhere; it has no diameter.")
+        raise InputError("The probe is zero everywhere or not finite; it has no diameter.")
     rows, columns = np.indices(power.shape)
     centre = [float((axis * power).sum() / power.sum()) for axis in (rows, columns)]
     distance = np.hypot(rows - centre[0], columns - centre[1]).ravel()

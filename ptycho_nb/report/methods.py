@@ -115,7 +115,9 @@ def _data(result: Reconstruction, scan: Scan | None) -> list[str]:
 
 
 def _overlap(share: float) -> str:
-    return f"Neighbouring disks overlap by {share:.2f} of their diameter (Bunk et al. 2008)." if share > 0 else "Neighbouring disks do not overlap."
+    if share <= 0:
+        return "Neighbouring disks do not overlap."
+    return f"Neighbouring disks overlap by {share:.2f} of their diameter (Bunk et al. 2008)."
 
 
 def _network(result: Reconstruction, scan: Scan | None) -> list[str]:

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ptycho_nb.errors import ScanError
 
 SMALLEST_N = 8
+LEAST_SIZE, GREATEST_SIZE = 1e-15, 1.0  # m, of an object pixel
+WIDEST, SPARSEST = 2**26, 10  # px of an object, and times the px of all patterns, that positions in px do not exceed together
 FARTHEST = 100.0  # ratio of the photons of probe and pattern beyond which they are in different units
 
 
@@ -117,14 +119,30 @@ def check_truth(array: ArrayLike, positions: NDArray[np.float64]) -> NDArray[np.
 
 
 def check_size(value: float | None) -> None:
-    if value is not None and not (np.isfinite(value) and value > 0):
-        raise ScanError(f"The pixel size is {value} m; it must be a positive length, or None where it is unknown.")
+    if value is not None and not LEAST_SIZE <= value <= GREATEST_SIZE:
+        allowed = f"a positive length, {LEAST_SIZE:g} to {GREATEST_SIZE:g} m"
+        raise ScanError(f"The pixel size is {value} m; it must be {allowed}, or None where it is unknown.")
+
+
+def check_extent(positions: NDArray[np.float64], N: int) -> None:
+    """That the object is not far larger than all patterns together: it would fill the memory, and no two of them would overlap."""
+    rows, columns = (int(n) for n in np.ceil(np.ptp(positions, axis=0)) + N)
+    if rows * columns > max(WIDEST, SPARSEST * len(positions) * N**2):
+        raise ScanError(
+            f"The positions span {rows} x {columns} px, far more than {len(positions)} patterns of {N} px can cover; "
+            "are they in another unit? Give position_unit."
+        )
 
 
 def check_energy(probe: NDArray[np.complex64], intensity: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
     """A probe in arbitrary units is told apart from one in photons, which an object only dims."""
     carried = float(np.square(np.abs(probe), dtype=np.float64).sum())
-    measured = float(np.median(np.einsum("mrc,rc->m", intensity, mask)))
+    believed = np.einsum("mrc,rc->m", intensity, mask)
+    if not np.isfinite(believed).all():
+        raise ScanError("The patterns sum to more than 1e38 photons, which no detector counts; divide them by the detector's gain.")
+    if not believed.any():
+        raise ScanError("No photon was measured where the mask says True; nothing is left to reconstruct: is it inverted?")
+    measured = float(np.median(believed))
     if 0 < measured < np.inf and not 1 / FARTHEST < carried / measured < FARTHEST:
         raise ScanError(
             f"The probe carries {carried:.3g} photons, a pattern {measured:.3g}; sum |probe|² must be photons too: scale the probe."

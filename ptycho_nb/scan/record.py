@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from ptycho_nb.errors import ScanError
 from ptycho_nb.scan.detector import Detector
-from ptycho_nb.scan.door import check_energy, check_mask, check_patterns, check_positions, check_probe, check_size, check_truth
+from ptycho_nb.scan.door import (
+    check_energy,
+    check_extent,
+    check_mask,
+    check_patterns,
+    check_positions,
+    check_probe,
+    check_size,
+    check_truth,
+)
 
 FloatArray = NDArray[np.floating[Any]]
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
@@ -78,6 +87,7 @@ class Scan:
         intensity = check_patterns(self.intensity)
         N = intensity.shape[-1]
         positions, mask = check_positions(self.positions, len(intensity)), check_mask(self.mask, N)
+        check_extent(positions, N)
         put: dict[str, Any] = {"intensity": intensity, "positions": positions, "mask": mask}
         put["probe"] = check_probe(self.probe, N, "probe")
         if self.true_probe is not None:
@@ -107,6 +117,12 @@ class Scan:
     def photons(self) -> float:
         """Mean photons in a pattern, masked pixels left out."""
         return float(np.einsum("mrc,rc->m", self.intensity, self.mask).mean(dtype=np.float64))  # no copy of the patterns
+
+    @property
+    def middle(self) -> int:
+        """Number of the pattern measured nearest to the middle of the scanned field."""
+        centre = (self.positions.min(0) + self.positions.max(0)) / 2
+        return int(np.square(self.positions - centre).sum(1).argmin())
 
     @property
     def canvas(self) -> Canvas:

@@ -43,6 +43,7 @@ class Desk:
         self.reset = widgets.Button(description="Reset", tooltip="Everything back to the beginning; asks once")
         self.sure = widgets.Button(description="Yes, forget everything", button_style="danger", tooltip="Runs, results and settings go")
         self.keep = widgets.Button(description="No, keep it", tooltip="Nothing changes")
+        self.sure.layout.width = "max-content"
         self.tab = widgets.Tab(titles=TITLES)
         self._task = Task(self.problem.put, lambda _: None)
         self._closing = threading.Event()
@@ -111,28 +112,33 @@ class Desk:
         return self.scan.scan is not None and self.scan.source == given
 
     def _take_scan(self) -> None:
+        """A new scan is there: take it up, now or at the end of the run."""
+        if not self._took_scan():
+            self._task.start(lambda _: self._take_later())
+
+    def _took_scan(self) -> bool:
+        """Hand the scan on; False, and it is said, where a run keeps its own."""
         scan = self.scan.scan
         if scan is None:
-            return
+            return True
         try:
             self.reconstruct.scan = scan
         except InputError:
             self._later = f"It keeps its scan; {scan.name} is taken up when it has ended."
             self.say(self._line)
-            self._task.start(lambda _: self._take_later())
-            return
+            return False
         self._later = ""
         self.problem.put()
         self.reconstruct.source = self.scan.source
         self.patterns.show(scan)
         self.say(f"Scan {scan.name}: {scan.M} patterns of {scan.N} × {scan.N}. Next: 2 Reconstruct, Start.")
+        return True
 
     def _take_later(self) -> None:
-        """Wait for the end of the run, then take up the scan that came meanwhile."""
-        while not (self.reconstruct.wait(1.0) or self._closing.is_set()):
-            pass
-        if not self._closing.is_set():
-            self._take_scan()
+        """Wait for the end of the run, and of one begun at once after it; then take up the scan that came meanwhile."""
+        while not self._closing.is_set():
+            if self.reconstruct.wait(1.0) and self._took_scan():
+                return
 
     def _begun(self, run: Run) -> None:
         self.runs.add(run)
@@ -144,7 +150,7 @@ class Desk:
         if run.result is None:
             self.say(f"{run.name}: {run.state}; what ended it stands in 2 Reconstruct.")
             return
-        self.object.show(run.result, run.scan, python=self.reconstruct.python, inputs=_files(self.reconstruct.source))
+        self.object.show(run.result, run.scan, python=run.python, inputs=_files(run.source))
         self.patterns.show(run.scan, run.result)
         self.say(f"{run.name}: {run.state}. Look at it in 3 Object and 4 Patterns, or compare runs in 5 Runs.")
 
@@ -157,6 +163,8 @@ class Desk:
         self.sure.layout.display = self.keep.layout.display = None if asking else "none"
 
     def _clear(self) -> None:
+        if self.sure.layout.display == "none":  # the answer was given already
+            return
         self._ask(False)
         self._closing.set()
         self._task.wait()
@@ -259,9 +267,10 @@ class _Desks:
     def leave(self, desk: Desk) -> None:
         """Close it; closed ones stay closed."""
         with self._lock:
-            if self._desk is desk:
-                self._desk = None
-                desk.close()
+            if self._desk is not desk:
+                return
+            self._desk = None
+        desk.close()  # without the lock: a listener of the run that it waits for may ask for an App
 
 
 def _files(source: Source) -> tuple[StrPath, ...]:

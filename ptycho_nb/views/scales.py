@@ -19,15 +19,17 @@ Limits = tuple[float, float]
 
 
 def robust(values: NDArray[Any]) -> Limits:
-    """From the 0.1 to the 99.9 per cent point, a little apart even where all values are equal."""
-    low, high = (float(v) for v in np.nanpercentile(values, (LOW, HIGH)))
+    """From the 0.1 to the 99.9 per cent point, a little apart even where all values are equal; what is not finite has no say."""
+    known = values[np.isfinite(values)]
+    low, high = (float(v) for v in np.percentile(known, (LOW, HIGH))) if known.size else (0.0, 1.0)
     margin = max(0.0, 1e-6 * abs(high) - (high - low))
     return low - margin / 2 - 1e-12, high + margin / 2 + 1e-12
 
 
 def even(values: NDArray[Any]) -> Limits:
     """Equal limits either side of zero, at the 99.9 per cent point of the sizes."""
-    high = max(float(np.nanpercentile(np.abs(values), HIGH)), 1e-9)
+    known = np.abs(values[np.isfinite(values)])
+    high = max(float(np.percentile(known, HIGH)), 1e-9) if known.size else 1.0
     return -high, high
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ptycho_nb.config import ViewConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.metrics import Region
+from ptycho_nb.quantities import figures
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.views.flat import flattened
 from ptycho_nb.views.scales import TICKS, Limits, by_hand, phase_colours, robust
 
-MINUS = "\N{MINUS SIGN}"
 LIT = 0.02  # of the greatest coverage: where less light fell, an object is mostly noise and is not shown
 
 
@@ -90,7 +90,7 @@ class View:
         part = {"all": "the whole canvas", "covered": "what was well lit", "scanned": "the scanned region"}[self.config.crop]
         said = [f"{self.name}, {self.method}: amplitude and phase of {part}, {self._size}", "The mean phase is taken off"]
         if self.ramp is not None:
-            down, across = (f"{slope:.2g}".replace("-", MINUS) for slope in self.ramp)
+            down, across = (figures(slope, 2) for slope in self.ramp)
             said.append(f"A phase ramp of {down} and {across} rad/px along rows and columns is taken off")
         if self.config.unwrap:
             said.append("The phase is unwrapped")
@@ -114,11 +114,13 @@ def view(result: Reconstruction, config: ViewConfig | None = None) -> View:
     Raises
     ------
     InputError
-        No pixel got light, or a limit set by hand leaves no range.
+        No pixel got light or is finite, or a limit set by hand leaves no range.
     """
     config = config or ViewConfig()
     shown = result.twin() if config.twin else result
     lit = np.isfinite(shown.object) & (shown.coverage > LIT * shown.coverage.max())
+    if not np.isfinite(shown.object).any():
+        raise InputError(f"The object of {shown.name[:40]} holds no finite number; lower the learning rate and run again.")
     if not lit.any():
         raise InputError(f"The object of {shown.name[:40]} got no light anywhere; there is nothing to show.")
     box = BOXES[config.crop](shown, lit)
@@ -150,7 +152,7 @@ def view(result: Reconstruction, config: ViewConfig | None = None) -> View:
 
 def _span(limits: Limits) -> str:
     """From where to where, in words."""
-    return f"{limits[0]:.3g} to {limits[1]:.3g}".replace("-", MINUS)
+    return f"{figures(limits[0])} to {figures(limits[1])}"
 
 
 def _judged(lit: NDArray[np.bool_], inside: Region) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
 from ptycho_nb.ui.drawing.images import coloured, inlined, object_images, picture, probe_image, shrunk
 from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
+from ptycho_nb.ui.drawing.keys import OwnKeys
 from ptycho_nb.ui.drawing.live import LossFrame, PreviewFrame
 from ptycho_nb.ui.drawing.loss import Line, curves_svg, loss_svg
 from ptycho_nb.ui.drawing.markup import NOTHING, Markup, Pane, code, escaped, joined, tag
@@ -23,6 +24,7 @@ __all__ = [
     "LossFrame",
     "LossPlot",
     "Markup",
+    "OwnKeys",
     "Pane",
     "PreviewFrame",
     "close_all",

@@ -98,7 +98,11 @@ class Drawer:
                 return
             self._end.clear()
             self._ended.clear()
-        threading.Thread(target=self._draw, name="ptycho_nb drawing", daemon=True).start()
+        try:
+            threading.Thread(target=self._draw, name="ptycho_nb drawing", daemon=True).start()
+        except RuntimeError:  # the system gives none: the run goes on unseen
+            log.exception("No thread could be started to draw in.")
+            self._ended.set()
 
     def finish(self) -> None:
         """Have the last frame drawn, and the thread ended."""

@@ -83,7 +83,9 @@ def shrunk(values: NDArray[Any], widest: int) -> NDArray[Any]:
 
 def coloured(values: NDArray[Any], norm: Normalize, colours: str) -> Image.Image:
     """Real values (h, w) as an image of 256 colours, a byte a pixel; what is no number in the colour of the unseen."""
-    levels = np.uint8(np.round((SHADES - 1) * np.clip(np.asarray(norm(np.nan_to_num(values)), dtype=float), 0, 1)))
+    with np.errstate(all="ignore"):
+        share = np.nan_to_num(np.asarray(norm(np.nan_to_num(values)), dtype=float))
+    levels = np.uint8(np.round((SHADES - 1) * np.clip(share, 0, 1)))
     image = Image.fromarray(np.where(np.isfinite(values), levels, SHADES).astype(np.uint8), "P")
     table = np.uint8(255 * matplotlib.colormaps[colours](np.linspace(0, 1, SHADES))[:, :3])
     image.putpalette(table.tobytes() + bytes.fromhex(UNSEEN[1:]))

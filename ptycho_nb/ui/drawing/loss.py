@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.figures.picture import LINES
+from ptycho_nb.quantities import MINUS, figures
 from ptycho_nb.ui.drawing.markup import Markup, tag
 
 WIDTH, PLOT = 480, 200  # of the drawing; height of the plot in it
@@ -48,7 +49,7 @@ class Line:
     @property
     def title(self) -> str:
         """What the legend says of it."""
-        return f"{self.name} {f'{self.values[-1]:.4g}' if self.end is None else self.end}".strip()
+        return f"{self.name} {figures(self.values[-1], 4) if self.end is None else self.end}".strip()
 
 
 def loss_svg(lines: Sequence[Line], *, x: str = "step", log: bool = True) -> Markup:
@@ -95,7 +96,7 @@ def curves_svg(lines: Sequence[Line], *, x: str, y: str, log: bool = False, whol
 
 def in_words(lines: Sequence[Line], x: str, y: str = "loss") -> str:
     """What the drawing shows, for those who do not see it."""
-    told = [f"{line.name} {line.values[-1]:.4g}, {_course(line.values)}" for line in lines if len(line.values)]
+    told = [f"{line.name} {figures(line.values[-1], 4)}, {_course(line.values)}" for line in lines if len(line.values)]
     end = max((line.places[-1] for line in lines if len(line.values)), default=0)
     return (
         f"{y[:1].upper()}{y[1:]} up to {x} {f'{end:.0f}' if end >= 100 else f'{end:.3g}'}: {'; '.join(told)}." if told else f"No {y} yet."
@@ -168,11 +169,12 @@ def _grid(vertical: _Axis, horizontal: _Axis, x: str, y_words: str, whole: bool)
     for value in vertical.ticks():
         y = float(vertical.at(np.array([value]))[0])
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", stroke="currentColor", stroke_opacity=0.18))
-        parts.append(_text(f"{value:.4g}", LEFT - 7, y + 4, "end"))
+        parts.append(_text(figures(value, 4), LEFT - 7, y + 4, "end"))
     for value in horizontal.ticks(4):
         at = float(horizontal.at(np.array([value]))[0])
         if value == int(value) or not whole:
-            parts.append(_text(f"{int(value):,}" if value == int(value) else f"{value:.4g}", at, base + 17, "middle"))
+            words = f"{int(value):,}".replace("-", MINUS) if value == int(value) else figures(value, 4)
+            parts.append(_text(words, at, base + 17, "middle"))
     parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=base, y2=base, stroke="currentColor", stroke_opacity=0.6))
     parts.append(_text(x, (LEFT + WIDTH - RIGHT) / 2, base + BOTTOM - 5, "middle"))
     turned = f"rotate(-90 13 {(top + base) / 2})"

@@ -11,6 +11,7 @@ STYLE = tag(
 .pnb-panel { max-width: 1080px; color: var(--jp-ui-font-color1, inherit); }
 .pnb-panel, .pnb-panel .widget-html-content { line-height: 1.45; }
 .pnb-panel .widget-html, .pnb-form .widget-html { height: auto; min-height: 0; margin: 0 2px; }
+.pnb-panel .widget-html-content p { margin: 2px 0 6px; }
 .pnb-panel h3 { margin: 6px 0 2px; font-size: 1.05em; }
 .pnb-form { display: grid; grid-template-columns: minmax(200px, 400px) minmax(106px, 1fr); column-gap: 8px; align-items: start; }
 .pnb-form > * { min-width: 0; max-width: 100%; width: auto; }
@@ -27,7 +28,8 @@ STYLE = tag(
 .pnb-work { flex-wrap: wrap; align-items: flex-start; gap: 4px 24px; }
 .pnb-work > :first-child { flex: 1 1 430px; max-width: 640px; }
 .pnb-work > :last-child { flex: 2 1 460px; min-width: 0; }
-.pnb-method .widget-radio-box label { display: flex; align-items: flex-start; gap: 6px; white-space: normal; height: auto; line-height: 1.45; }
+.pnb-method .widget-radio-box label { display: flex; align-items: flex-start; gap: 6px; white-space: normal; height: auto;
+  line-height: 1.45; }
 .pnb-method .widget-radio-box label input { order: -1; flex: none; margin: 0; }
 .pnb-settings > * { flex: 1 1 360px; max-width: 620px; }
 .pnb-live > * { flex: 1 1 380px; max-width: 600px; }
@@ -50,21 +52,27 @@ STYLE = tag(
 .pnb-numbers { margin: 4px 0; font-variant-numeric: tabular-nums; }
 .pnb-state { font-weight: 600; }
 .pnb-panel .pnb-estimate { min-height: 1.6em; font-variant-numeric: tabular-nums; }
-.pnb-code pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; padding: 8px; overflow-x: auto; border: 1px solid var(--jp-border-color2, #ccc); }
+.pnb-code pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; padding: 8px; overflow-x: auto;
+  border: 1px solid var(--jp-border-color2, #ccc); }
 .pnb-bar { flex-wrap: wrap; align-items: center; }
 .pnb-app { max-width: 1240px; }
 .pnb-app h2 { margin: 0 14px 0 2px; font-size: 1.2em; }
 .pnb-app > .jupyter-widget-tab { margin-top: 4px; }
+.pnb-app > .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; }
 .pnb-desk { min-height: 1.5em; }
 .pnb-large { --jp-widgets-font-size: 20px; --jp-widgets-inline-height: 38px; --jp-ui-font-size1: 20px; --jp-code-font-size: 19px;
   --jp-widgets-inline-label-width: 150px; --jp-widgets-horizontal-tab-height: 40px; --jp-widgets-horizontal-tab-width: 190px;
   font-size: 20px; }
 .pnb-large .widget-html-content, .pnb-large .jupyter-button, .pnb-large .widget-label, .pnb-large input, .pnb-large select,
 .pnb-large .lm-TabBar-tabLabel, .pnb-large .jupyter-widget-Collapse-header { font-size: 20px; }
+.pnb-large .pnb-form { grid-template-columns: minmax(200px, 400px) minmax(140px, 1fr); }
 .pnb-large .pnb-form .widget-label { width: 176px !important; }
+.pnb-large .pnb-form .widget-hslider { display: none; }
 .pnb-large .pnb-form .pnb-problem, .pnb-large .pnb-changed { padding-left: 184px; }
 .pnb-large .pnb-form .widget-checkbox .widget-label { width: auto !important; }
 .pnb-large .pnb-bar .widget-dropdown { width: 290px !important; }
+.pnb-large .pnb-bar .widget-text { width: auto !important; }
+.pnb-large .pnb-bar .widget-text input { min-width: 4em; }
 .pnb-large .jupyter-button { width: auto !important; min-width: 110px; }
 .pnb-seen { flex-wrap: wrap; align-items: flex-start; gap: 4px 20px; }
 .pnb-seen > * { flex: 0 1 380px; max-width: 100%; }
@@ -77,7 +85,6 @@ STYLE = tag(
 .pnb-pattern .pnb-pictures img { width: 240px; }
 .pnb-pattern .pnb-probe img { width: 120px; }
 .pnb-pattern figure { max-width: 240px; margin-bottom: 8px; }
-.pnb-figure { display: block; width: 100%; height: auto; }
 .pnb-fields { border: 1px solid var(--jp-border-color2, #ccc); padding: 6px; }
 .pnb-wide { display: block; width: 100%; max-width: 940px; height: auto; margin: 4px 0; }
 .pnb-curves { display: flex; flex-wrap: wrap; gap: 4px 16px; }

@@ -71,6 +71,18 @@ class ExportBar:
 
     def __init__(self, subject: Callable[[], Subject]) -> None:
         self._subject = subject
+        self._make_choices()
+        self._make_actions()
+        self.news, self.problem = Pane(role="status", kind="news"), Pane(role="alert", kind="problem")
+        self.widget = self._built()
+        self._task = Task(self._fail, self._reflect)
+        self._asked: Path | None = None
+        self._proposed = ""
+        self._result: Reconstruction | None = None  # the last one seen, which the name is made of
+        self._connect()
+
+    def _make_choices(self) -> None:
+        """What to save, how."""
         self.what = widgets.Dropdown(
             options=[(entry.words, name) for name, entry in CONTENTS.items()], description="Export", tooltip="What is saved", style=NARROW
         )
@@ -89,6 +101,9 @@ class ExportBar:
             style=NARROW,
             layout={"width": "170px"},
         )
+
+    def _make_actions(self) -> None:
+        """Under which name, and what to press."""
         self.name = widgets.Text(
             description="File",
             tooltip="Name of the file, with a folder if you like",
@@ -111,13 +126,6 @@ class ExportBar:
             style=NARROW,
             layout={"width": "auto", "display": "none"},
         )
-        self.news, self.problem = Pane(role="status", kind="news"), Pane(role="alert", kind="problem")
-        self.widget = self._built()
-        self._task = Task(self._fail, self._reflect)
-        self._asked: Path | None = None
-        self._proposed = ""
-        self._result: Reconstruction | None = None  # the last one seen, which the name is made of
-        self._connect()
 
     def _built(self) -> widgets.VBox:
         choices = widgets.HBox([self.what, self.format, self.width, self.dpi])
@@ -184,7 +192,8 @@ class ExportBar:
             self._proposed = self.name.value = proposed_name(self._result, self.what.value, self.format.value)
 
     def _typed(self) -> None:
-        """An ending that the content can be saved with chooses the format."""
+        """An ending that the content can be saved with chooses the format; what was asked of another name is forgotten."""
+        self._asked = None
         ending = Path(self.name.value.strip()).suffix.lower()
         if ending in CONTENTS[self.what.value].suffixes:
             self.format.value = ending
@@ -228,11 +237,17 @@ class ExportBar:
             path = Path(name).expanduser().absolute()
         except RuntimeError:
             raise InputError("There is no such user; write the folder in full.") from None
+        except OSError:
+            raise InputError("The folder that the kernel works in is gone; write the folder in full.") from None
         return path if path.suffix.lower() in FORMATS else path.with_name(path.name + self.format.value)
 
     def _may_write(self, path: Path, button: str) -> bool:
         """Whether nothing is there, or it was said twice that it is to be replaced."""
-        if path.exists() and self._asked != path:
+        try:
+            there = path.exists()
+        except OSError:  # writing says why
+            there = False
+        if there and self._asked != path:
             self._asked = path
             self.news.put(f"{path} exists. Press {button} once more to replace it.")
             return False

@@ -14,6 +14,7 @@ from ptycho_nb.history import History, Preview, State
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import shrunk
+from ptycho_nb.ui.forms import Source, show_python
 
 FRAMES = 40  # kept at most, evenly over the run
 WIDEST = 128  # px of a kept frame
@@ -87,6 +88,10 @@ class Run:
         The run in words, at its end; or what ended it.
     film : Film
         The object as it grew.
+    source : Source
+        Where the scan comes from.
+    code : tuple of str
+        The lines of Python that make its result from the scan.
     """
 
     number: int
@@ -98,11 +103,18 @@ class Run:
     result: Reconstruction | None = None
     summary: str = ""
     film: Film = field(default_factory=Film)
+    source: Source = None
+    code: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Its number and method."""
         return f"Run {self.number}: {self.method}"
+
+    @property
+    def python(self) -> str:
+        """The program that makes its result, and all it went on from."""
+        return show_python(self.code, self.source)
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control
 from ptycho_nb.ui.panels.at_work import AtWork
-from ptycho_nb.ui.panels.failures import in_a_sentence
+from ptycho_nb.ui.panels.failures import NO_THREAD, in_a_sentence
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ class Task:
     def __init__(self, failed: Callable[[str], object], changed: Callable[[bool], object]) -> None:
         self._failed, self._changed = failed, changed
         self._claimed, self._at_work = threading.Lock(), AtWork()
+        self._turn = threading.Lock()  # held while work is claimed or the panel closed
         self._control = Control()
         self._closed = False
 
@@ -42,7 +43,13 @@ class Task:
         """Do this in a thread; False, and nothing happens, where something is under way."""
         if not self._claim():
             return False
-        threading.Thread(target=self._do, args=(work,), name="ptycho_nb task", daemon=True).start()
+        try:
+            threading.Thread(target=self._do, args=(work,), name="ptycho_nb task", daemon=True).start()
+        except RuntimeError:
+            log.exception("No thread could be started.")
+            self._claimed.release()
+            self._at_work.end()
+            self._failed(NO_THREAD)
         return True
 
     def run(self, work: Callable[[Control], object]) -> bool:
@@ -61,25 +68,28 @@ class Task:
         return self._at_work.wait(seconds)
 
     def close(self) -> None:
-        """Stop, wait, and take no more work."""
-        self._closed = True
+        """Stop, wait, and take no more work; from within the work itself without the wait."""
+        with self._turn:
+            self._closed = True
         self.stop()
         self.wait()
 
     def _claim(self) -> bool:
-        if self._closed or not self._claimed.acquire(blocking=False):
-            return False
-        self._control = Control()
-        self._at_work.begin()
-        return True
+        with self._turn:
+            if self._closed or not self._claimed.acquire(blocking=False):
+                return False
+            self._control = Control()
+            self._at_work.begin()
+            return True
 
     def _do(self, work: Callable[[Control], object]) -> None:
+        self._at_work.mine()
         try:
             self._changed(True)
             work(self._control)
         except Exception as error:
             log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "The work failed.", exc_info=True)
-            self._failed(in_a_sentence(error))
+            self._failed(in_a_sentence(error, "This"))
         finally:
             try:
                 self._changed(False)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.ui.panels.at_work import AtWork
+from ptycho_nb.ui.panels.failures import NO_THREAD
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,9 @@ LONGEST = 10.0  # s between two such drawings, whatever they take
 
 class Watch:
     """Draws what was asked for last, and again by time while there is more to come.
+
+    Where a ``Task`` refuses a second piece of work beside the first, this refuses nothing: what is
+    asked for while it draws is drawn next, once.
 
     Parameters
     ----------
@@ -48,7 +52,12 @@ class Watch:
                 return
             self._working = True
             self._at_work.begin()
-        threading.Thread(target=self._watch, name="ptycho_nb watch", daemon=True).start()
+        try:
+            threading.Thread(target=self._watch, name="ptycho_nb watch", daemon=True).start()
+        except RuntimeError:
+            log.exception("No thread could be started.")
+            self._over()
+            self._failed(NO_THREAD)
 
     def wait(self, seconds: float) -> bool:
         """Block until there is nothing more to draw; whether that came within this time."""
@@ -62,6 +71,7 @@ class Watch:
         self.wait(20.0)
 
     def _watch(self) -> None:
+        self._at_work.mine()
         while True:
             self._asked.clear()
             began = time.thread_time()
@@ -69,10 +79,13 @@ class Watch:
             spent = time.thread_time() - began
             with self._lock:
                 if self._closed or (pause is None and not self._asked.is_set()):
-                    self._working = False
-                    self._at_work.end()
+                    self._over()
                     return
             self._asked.wait(max(pause or 0.0, min(spent / SHARE, LONGEST)))
+
+    def _over(self) -> None:
+        self._working = False
+        self._at_work.end()
 
     def _drawn(self) -> float | None:
         if self._closed:

@@ -33,7 +33,8 @@ function paneOf({ title, words, bar }, bitmap) {
   const sides = make("div", { class: "pnb-viewer-sides" }, box);
   if (bar) {
     const [low, high] = [bar.low, bar.high].map((end) => `${end} ${bar.unit}`.trim());
-    const strip = make("div", { class: "pnb-viewer-strip" }), ends = make("div", { class: "pnb-viewer-ends" }, make("span", {}, high), make("span", {}, low));
+    const written = [bar.high, bar.unit, bar.low].map((text, i) => make("span", i === 1 ? { class: "pnb-viewer-unit" } : {}, text));
+    const strip = make("div", { class: "pnb-viewer-strip" }), ends = make("div", { class: "pnb-viewer-ends" }, ...written);
     strip.style.background = `linear-gradient(to top, ${bar.colours.join(", ")})`;
     sides.append(make("div", { class: "pnb-viewer-bar", role: "img", "aria-label": `Colours from ${low} to ${high}` }, strip, ends));
   }

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures.picture import plain
+from ptycho_nb.quantities import figures
 
 WIDEST = 512  # px a side of what travels
 STOPS = 24  # colours that stand for a colour map
@@ -117,7 +118,7 @@ class Shot:
 
 def number(value: float | str) -> str:
     """Three figures with a true minus; a text as it is."""
-    return value if isinstance(value, str) else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    return value if isinstance(value, str) else figures(value)
 
 
 def side_by_side(shots: Sequence[Shot]) -> bytes:

@@ -14,7 +14,7 @@ from ptycho_nb.figures import view_pair
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
 from ptycho_nb.ui.forms import Form
 from ptycho_nb.ui.panels.export import ExportBar, Subject
 from ptycho_nb.ui.panels.object.methods import MethodsSection
@@ -28,6 +28,7 @@ from ptycho_nb.views import View, view
 
 NO_OBJECT = "No object yet: press Start in the Reconstruct panel, or give a result in Python: ObjectPanel(refine(scan), scan)."
 OTHER_SCAN = "The scan given is not the one this object was made from and is left out; give its own."
+NOT_SHOWN = "The chosen result is not on the screen, so nothing of it is saved: wait for it, or choose another result."
 KEPT = 12  # results; the oldest go
 NARROW = {"description_width": "initial"}
 HEIGHT = 340  # px of an image on the screen
@@ -58,7 +59,6 @@ class ObjectPanel:
         self._entries: tuple[Entry, ...] = ()  # the newest first
         self._count = 0
         self._shown: Shown | None = None
-        self._unfit = False  # whether a scan was left out
         self._lock = threading.RLock()
         self.form = Form(ViewConfig(), "View")
         self.viewer = Viewer(height=HEIGHT, modes=("pan", "line"))
@@ -92,7 +92,7 @@ class ObjectPanel:
         self.leave = widgets.Accordion([self.export.widget], titles=("Export and report",), selected_index=None)
         self._parts = widgets.VBox([self.choice, self.problem, self.viewer, self.caption, self.settings, self.fold, self.leave])
         self._parts.layout.display = "none"
-        self.widget = widgets.VBox([Pane(STYLE, kind="style"), Pane(tag("h3", "Object")), self.news, self._parts])
+        self.widget = widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Object")), self.news, self._parts])
         self.widget.add_class("pnb-panel")
 
     def _connect(self) -> None:
@@ -104,7 +104,8 @@ class ObjectPanel:
     def show(self, result: Reconstruction, scan: Scan | None = None, *, python: str = "", inputs: Iterable[StrPath] = ()) -> None:
         """Look at this result from now on; those before stay to choose from. Returns at once, from any thread.
 
-        A scan that the result cannot be of is left out, and the panel says so.
+        Shown again, it takes up what is given now beside what was given before. A scan that the
+        result cannot be of is left out, and the panel says so.
 
         Parameters
         ----------
@@ -117,16 +118,25 @@ class ObjectPanel:
             Files that it was made from; no export overwrites them.
         """
         with self._lock:
-            fits = scan is None or _fit(scan, result)
-            self._unfit = not fits
-            entry = next((e for e in self._entries if e.result is result), None)
-            if entry is None:
-                self._count += 1
-                entry = Entry(self._count, result, scan if fits else None, python, tuple(inputs))
-                self._entries = (entry, *self._entries)[:KEPT]
-                self.choice.options = [(e.name, e) for e in self._entries]
+            entry = self._entered(result, scan, python, tuple(inputs))
+            self.choice.options = [(e.name, e) for e in self._entries]
             self.choice.value = entry
         self._watch_on()
+
+    def _entered(self, result: Reconstruction, scan: Scan | None, python: str, inputs: tuple[StrPath, ...]) -> Entry:
+        """A result among the others; of one that is there already, what is not given again stays. The caller holds the lock."""
+        unfit = scan is not None and not result.matches(scan)
+        known = None if unfit else scan
+        before = next((e for e in self._entries if e.result is result), None)
+        if before is None:
+            self._count += 1
+            entry = Entry(self._count, result, known, python, inputs, unfit)
+            self._entries = (entry, *self._entries)[:KEPT]
+        else:
+            known = before.scan if known is None else known
+            entry = Entry(before.number, result, known, python or before.python, inputs or before.inputs, unfit)
+            self._entries = tuple(entry if e is before else e for e in self._entries)
+        return entry
 
     @property
     def result(self) -> Reconstruction | None:
@@ -192,7 +202,7 @@ class ObjectPanel:
         if shown is None or shown.entry is not entry or shown.view.config != config or shown.entries != entries:
             shown = self._look(entry, config, entries)
         if shown is not None:
-            self.problem.put(OTHER_SCAN if self._unfit else "")
+            self.problem.put(OTHER_SCAN if entry.unfit else "")
             self._update(shown, slow=False)
             self._judging.wake()
 
@@ -220,7 +230,9 @@ class ObjectPanel:
         """What is on the screen, to be exported."""
         shown = self._shown
         if shown is None:
-            raise InputError(NO_OBJECT)
+            raise InputError(NOT_SHOWN if self._entries else NO_OBJECT)
+        if shown.entry is not self.choice.value:
+            raise InputError(NOT_SHOWN)
         return Subject(shown.result, shown.view, shown.scan, shown.entry.python, shown.entry.inputs)
 
     def _judge(self) -> None:
@@ -250,8 +262,3 @@ def _told(result: Reconstruction) -> str:
     H, W = result.object.shape
     took = f", {result.seconds:.3g} s" if result.seconds else ""
     return f"{result.method} on {result.name}: {result.state}{took}; an object of {H} × {W} px."
-
-
-def _fit(scan: Scan, result: Reconstruction) -> bool:
-    """Whether the result can be of this scan."""
-    return len(result.positions) == scan.M and result.probe.shape[-1] == scan.N

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.figures.picture import length_unit
+from ptycho_nb.quantities import figures, length_unit
 from ptycho_nb.ui.drawing import Line, Markup, curves_svg, joined, tag
 from ptycho_nb.ui.panels.object.section import Section, Shown
 from ptycho_nb.ui.viewer import Viewer
@@ -17,7 +17,6 @@ from ptycho_nb.views import profile, robust
 
 HOW = "No line yet: press Line over the images and drag, or type where it begins and ends."
 BINS = 80
-MINUS = "\N{MINUS SIGN}"
 NAMES = ("from row", "from column", "to row", "to column")
 
 
@@ -115,24 +114,27 @@ class HistogramSection(Section):
 
 def _curve(name: str, y: str, places: NDArray[np.float64], values: NDArray[np.float64], x: str) -> Markup:
     low, high, mean = float(values.min()), float(values.max()), float(values.mean())
-    told = f"{low:.3g} to {high:.3g}, mean {mean:.3g}".replace("-", MINUS)
+    told = f"{figures(low)} to {figures(high)}, mean {figures(mean)}"
     words = f"{name.capitalize()} along the line, over {places[-1] - places[0]:.3g} {x.partition('[')[2].rstrip(']')}: {told}."
     return curves_svg([Line(name, places, values, told)], x=x, y=y, words=words)
 
 
 def _histogram(values: NDArray[Any], name: str, x: str) -> Markup:
     """Share of the pixels in each of 80 bins, as steps."""
-    counts, edges = np.histogram(values, BINS, range=robust(values))
+    low, high = robust(values)
+    least = 1e-4 * max(abs(low), abs(high))  # all but equal values have no 80 bins between them
+    counts, edges = np.histogram(values, BINS, range=(min(low, high - least), max(high, low + least)))
     share = 100 * counts / values.size
     most = float(edges[:-1][counts.argmax()] + edges[1:][counts.argmax()]) / 2
-    told = f"most often {most:.3g}".replace("-", MINUS)
-    words = f"Histogram of the {name} over {values.size:,} px: {told}, from {edges[0]:.3g} to {edges[-1]:.3g}.".replace("-", MINUS)
+    told = f"most often {figures(most)}"
+    words = f"Histogram of the {name} over {values.size:,} px: {told}, from {figures(edges[0])} to {figures(edges[-1])}."
     return curves_svg([Line(name, np.repeat(edges, 2)[1:-1], np.repeat(share, 2), told)], x=x, y="pixels [%]", words=words)
 
 
 def _moments(amplitude: NDArray[Any], phase: NDArray[Any]) -> str:
-    a, p = (f"mean {values.mean(dtype=float):.3g}, standard deviation {values.std(dtype=float):.3g}" for values in (amplitude, phase))
-    return f"Over {amplitude.size:,} px that were scanned. Amplitude: {a}. Phase: {p} rad.".replace("-", MINUS)
+    pairs = ((figures(values.mean(dtype=float)), figures(values.std(dtype=float))) for values in (amplitude, phase))
+    a, p = (f"mean {mean}, standard deviation {spread}" for mean, spread in pairs)
+    return f"Over {amplitude.size:,} px that were scanned. Amplitude: {a}. Phase: {p} rad."
 
 
 def _pair(*curves: Markup) -> Markup:

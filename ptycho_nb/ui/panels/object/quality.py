@@ -7,17 +7,18 @@ import time
 import ipywidgets as widgets
 import numpy as np
 
-from ptycho_nb.checks import Severity, checks
+from ptycho_nb.checks import checks
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.figures import truth_comparison
-from ptycho_nb.figures.picture import length
 from ptycho_nb.history import Control, History
 from ptycho_nb.metrics import NYQUIST, ImageScores, RingCorrelation, Threshold, align, compare_aligned, frc, half_bit
+from ptycho_nb.quantities import length
 from ptycho_nb.resolution import HalfData, half_data
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Line, Markup, Pane, curves_svg, inlined, joined, tag
+from ptycho_nb.ui.panels.findings import listed
 from ptycho_nb.ui.panels.object.section import Entry, Section, Shown
 from ptycho_nb.ui.panels.task import Task
 
@@ -27,7 +28,6 @@ OFFER = "Two fits of half of the patterns each: the detail on which they agree. 
 FITTED_FIRST = "Phase, scale, ramp and shift, which the data leave free, are fitted first. The result itself is judged, not its twin."
 WELL = "Nothing looks wrong."
 TELLING = 0.4  # s between two words on how far a fit is
-WORDS = {Severity.NOTE: "Note", Severity.WARNING: "Warning", Severity.SERIOUS: "Serious"}
 
 
 class TruthSection(Section):
@@ -47,9 +47,7 @@ class TruthSection(Section):
         self.pane.put(
             _scores(scores.amplitude, scores.phase),
             tag("p", f"Detail shared with the truth: half-period {resolution}.", class_="pnb-numbers"),
-            tag(
-                "p", "Phase, scale, ramp and shift, which the data leave free, are fitted first. The result itself is judged, not its twin."
-            ),
+            tag("p", FITTED_FIRST),
             inlined(truth_comparison(result, scan), f"{result.method} beside the known object, and the differences"),
         )
 
@@ -121,6 +119,7 @@ class ResolutionSection(Section):
             self.news.put(f"Stopped. {OFFER}")
             return
         if self._shown is None or self._shown.scan is not scan:
+            self.news.put(OFFER)  # of another scan that is looked at by now
             return
         self.halves = found
         early = "Stopped early. " if control.stopping else ""
@@ -139,7 +138,7 @@ class ResolutionSection(Section):
 class _Telling:
     """Says now and then how far the two fits are."""
 
-    def __init__(self, news: Pane, epochs: int) -> None:
+    def __init__(self, news: Pane, epochs: int | None) -> None:
         self._news, self._epochs, self._due = news, epochs, 0.0
         self._seen: list[History] = []
 
@@ -148,7 +147,8 @@ class _Telling:
             self._seen.append(history)
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + TELLING
-            self._news.put(f"Fitting half {min(len(self._seen), 2)} of 2: epoch {history.epochs} of {self._epochs}.")
+            last = "" if self._epochs is None else f" of {self._epochs}"
+            self._news.put(f"Fitting half {min(len(self._seen), 2)} of 2: epoch {history.epochs}{last}.")
 
 
 class ChecksSection(Section):
@@ -175,12 +175,8 @@ class ChecksSection(Section):
     def draw(self, shown: Shown) -> None:
         found = checks(shown.result, shown.scan)
         self.count = len(found)
-        items = [
-            tag("li", tag("strong", f"{WORDS[f.severity]}, {f.word}: "), f"{f.cause}. Try: {f.advice}.", class_=f"pnb-{f.severity}")
-            for f in found
-        ]
         judged = "" if shown.scan is not None else f" Misfit and positions are not judged. {NO_SCAN}"
-        self.pane.put(tag("ul", *items) if items else tag("p", WELL), tag("p", judged) if judged else "")
+        self.pane.put(listed(found) if found else tag("p", WELL), tag("p", judged) if judged else "")
 
 
 def known(shown: Shown) -> Scan:
@@ -199,12 +195,19 @@ def known(shown: Shown) -> Scan:
 
 
 def settings(result: Reconstruction) -> RefinementConfig:
-    """How a result was fitted; the defaults where it was not fitted, or long ago by settings of another version."""
-    stored = result.settings.get("refinement")
+    """How to fit from flat as a result was fitted; the defaults where it was not fitted, or long ago by settings of another version.
+
+    The epochs are all that an iterative fit took, those before it went on too; those of a fit
+    that began with a network's object say nothing of a flat start and are left to the scan.
+    """
+    stored, history = result.settings.get("refinement"), result.history
     try:
-        return RefinementConfig(**stored) if isinstance(stored, dict) else RefinementConfig()
+        config = RefinementConfig(**stored) if isinstance(stored, dict) else RefinementConfig()
     except ConfigError:
         return RefinementConfig()
+    if result.method != "Iterative":
+        return config.replace(epochs=None)
+    return config.replace(epochs=history.epochs) if history is not None and history.epochs else config
 
 
 def half_period(crossing: float, pixel_size: float | None) -> str:

@@ -32,6 +32,8 @@ class Entry:
         The program that makes it.
     inputs : tuple of paths
         Files that it was made from.
+    unfit : bool
+        Whether a scan was given with it that it cannot be of, and left out.
     """
 
     number: int
@@ -39,6 +41,7 @@ class Entry:
     scan: Scan | None = None
     python: str = ""
     inputs: tuple[StrPath, ...] = ()
+    unfit: bool = False
 
     @property
     def name(self) -> str:

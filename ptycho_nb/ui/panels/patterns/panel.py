@@ -13,7 +13,7 @@ from ptycho_nb.figures import patterns
 from ptycho_nb.history import Control
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
 from ptycho_nb.ui.panels.patterns.pictures import Ground, pattern_shots, photons
 from ptycho_nb.ui.panels.patterns.ranking import Ranking, misfit, misfit_curve, ranking
 from ptycho_nb.ui.panels.task import Task
@@ -27,6 +27,7 @@ NO_RESULT = (
 )
 WRONG = "The result is of another scan and is left out; give the scan it was made from."
 CHOOSE, NONE = "choose", -1  # of the worst fits
+DIGITS = 20  # of a number that a person means; Python refuses to read thousands
 PERIOD = 0.5  # s between two looks at the judging
 HEIGHT = 240  # px of an image on the screen
 
@@ -74,7 +75,7 @@ class PatternPanel:
             0, 0, 0, description="Pattern", readout=False, continuous_update=True, tooltip="Which pattern; arrow keys too"
         )
         self.box = widgets.Text(
-            "0", description="number", tooltip="The pattern's number, counted from 0", continuous_update=False, style=wide
+            "0", description="Number", tooltip="The pattern's number, counted from 0", continuous_update=False, style=wide
         )
         self.box.layout.width = "9.5em"
         self.before = widgets.Button(description="Previous", tooltip="The pattern before this one")
@@ -92,7 +93,7 @@ class PatternPanel:
         under = widgets.HBox([self.patch, self.curve])
         under.add_class("pnb-live")
         self._parts = widgets.VBox([bar, self.problem, self.numbers, self.patterns, self.hint, self.map, under])
-        self.widget = widgets.VBox([Pane(STYLE, kind="style"), Pane(tag("h3", "Patterns")), self.news, self._parts])
+        self.widget = widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Patterns")), self.news, self._parts])
         self.widget.add_class("pnb-panel")
 
     def _connect(self) -> None:
@@ -113,13 +114,14 @@ class PatternPanel:
 
     def _take(self, scan: Scan | None, result: Reconstruction | None) -> None:
         with self._lock:
-            fits = scan is not None and result is not None and _fit(scan, result)
+            fits = scan is not None and result is not None and result.matches(scan)
             self.problem.put("" if fits or result is None else WRONG)
             if (scan, result) != (self.scan, self.result):
                 self._task.stop()
+                if scan is None or self.scan is None or scan.M != self.scan.M:
+                    self._number = 0 if scan is None else scan.middle
                 self.scan, self.result, self.ranking = scan, result if fits else None, None
                 self._judging = None
-                self._number = min(self._number, scan.M - 1) if scan is not None else 0
 
     def pick(self, number: int) -> None:
         """Show this pattern, counted from 0; the nearest there is."""
@@ -161,7 +163,7 @@ class PatternPanel:
         if setting or scan is None:
             return
         text = str(self.box.value).strip()
-        if text.isdecimal() and int(text) < scan.M:
+        if text.isdecimal() and len(text) < DIGITS and int(text) < scan.M:
             self._picked(int(text))
         else:
             self.problem.put(f"Pattern is {text[:40]!r}; it must be a whole number in 0 to {scan.M - 1}.")
@@ -248,7 +250,7 @@ class PatternPanel:
                 return False
             if self._judging is not result and self._task.start(lambda control: self._judge(scan, result, control)):
                 self._judging = result
-            return self._task.busy
+            return self._judging is not result or self._task.busy  # the one before may have ended just now
 
     def _judge(self, scan: Scan, result: Reconstruction, control: Control) -> None:
         ranked = ranking(scan, result, control, lambda done: self.curve.put(f"Judged {done:,} of {scan.M:,} patterns."))
@@ -269,8 +271,3 @@ class PatternPanel:
         if self.scan is None:
             return "<PatternPanel: no scan>"
         return f"<PatternPanel: {'scan' if self.result is None else 'scan and result'}, pattern {self._number}>"
-
-
-def _fit(scan: Scan, result: Reconstruction) -> bool:
-    """Whether the result is of a scan like this one."""
-    return len(result.positions) == scan.M and result.probe.shape[-1] == scan.N

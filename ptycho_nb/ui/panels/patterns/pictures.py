@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from ptycho_nb.figures.colours import photon_scale, symmetric
-from ptycho_nb.figures.picture import count
 from ptycho_nb.figures.scans import light
 from ptycho_nb.metrics import probe_diameter
+from ptycho_nb.quantities import count, figures
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Markup, coloured, joined, picture, shrunk
 from ptycho_nb.ui.viewer import Bar, Shot
-from ptycho_nb.ui.viewer.shots import number as digits
 from ptycho_nb.views import view
 
 PATCH = 192  # px of a patch on the screen at most
-SIGMA = "σ"  # of counting
+SIGMA, PHOTONS = "σ of counting", "photons"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +35,9 @@ class Layer:
 
     def shot(self, words: str) -> Shot:
         """All of it, for a viewer."""
-        low, high = self.ends
-        written = (count(low), count(high)) if isinstance(self.norm, LogNorm) else (low, high)
-        bar = Bar.of(self.colours, written[0], written[1], self.unit)
-        said = f"{self.title}, {words}, drawn from {digits(low)} to {digits(high)} {self.unit}".strip()
+        low, high = self.written
+        bar = Bar.of(self.colours, low, high, self.unit)
+        said = f"{self.title}, {words}, drawn from {low} to {high} {self.unit}".strip()
         return Shot(coloured(self.values, self.norm, self.colours), self.title, said, self.values, self.unit, bar)
 
     def window(self, row: int, column: int, N: int) -> Markup:
@@ -49,16 +47,17 @@ class Layer:
         rows, columns = (slice(max(at, 0), max(min(at + N, n), 0)) for at, n in zip((top, left), self.values.shape, strict=True))
         seen = self.values[rows, columns]
         part[rows.start - top : rows.start - top + seen.shape[0], columns.start - left : columns.start - left + seen.shape[1]] = seen
-        low, high = self.ends
-        caption = f"{self.title}, {digits(low)} to {digits(high)} {self.unit}".strip()
+        low, high = self.written
+        caption = f"{self.title}, {low} to {high} {self.unit}".strip()
         return picture(coloured(shrunk(part, PATCH), self.norm, self.colours), caption, f"Under the probe, {N} px wide")
 
     @property
-    def ends(self) -> tuple[float, float]:
-        """What is drawn darkest and brightest."""
+    def written(self) -> tuple[str, str]:
+        """What is drawn darkest and brightest; photons are written out."""
         assert self.norm.vmin is not None
         assert self.norm.vmax is not None
-        return float(self.norm.vmin), float(self.norm.vmax)
+        how = count if self.unit.startswith(PHOTONS) else figures
+        return how(float(self.norm.vmin)), how(float(self.norm.vmax))
 
 
 def pattern_shots(scan: Scan, number: int, expected: NDArray[np.float32] | None) -> list[Shot]:
@@ -73,13 +72,13 @@ def pattern_shots(scan: Scan, number: int, expected: NDArray[np.float32] | None)
         left = np.where(scan.mask, 2 * (np.sqrt(expected) - np.sqrt(measured)), np.nan)
         layers += [
             _photons("Predicted, log", expected, scale, scan),
-            Layer("Residual [σ of counting]", left, symmetric(left), "PuOr", SIGMA),
+            Layer("Residual", left, symmetric(left), "PuOr", SIGMA),
         ]
     return [layer.shot(f"pattern {number}, {scan.N} × {scan.N} px") for layer in layers]
 
 
 def _photons(title: str, values: NDArray[np.float32], scale: Normalize, scan: Scan) -> Layer:
-    return Layer(title, np.where(scan.mask, values, np.nan), scale, "inferno", "photons")
+    return Layer(title, np.where(scan.mask, values, np.nan), scale, "inferno", PHOTONS)
 
 
 def photons(values: NDArray[np.float32], scan: Scan) -> str:
@@ -111,7 +110,7 @@ class Ground:
         """The object of a result of this scan, or the light of the scan."""
         if result is None:
             fell, origin = light(scan)
-            layer = Layer("Light on the object", fell, Normalize(0, float(fell.max())), "gray", "photons/px")
+            layer = Layer("Light on the object", fell, Normalize(0, float(fell.max())), "gray", f"{PHOTONS}/px")
             return cls((layer,), scan.positions - origin, probe_diameter(scan.probe), scan.pixel_size)
         shown = view(result)
         corner = [side.start + at for side, at in zip(shown.box, result.origin, strict=True)]

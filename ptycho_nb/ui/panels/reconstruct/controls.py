@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from ptycho_nb.config import CONFIGS, Config
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
-from ptycho_nb.ui.drawing import STYLE, LossFrame, Pane, PreviewFrame, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, LossFrame, OwnKeys, Pane, PreviewFrame, close_all, tag
 from ptycho_nb.ui.forms import Form, SettingsFile
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
 
@@ -87,7 +87,7 @@ class Controls:
         work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), widgets.VBox([self.estimate, buttons, *news, live])])
         work.add_class("pnb-work")
         self.method.add_class("pnb-method")
-        return widgets.VBox([Pane(STYLE, kind="style"), Pane(tag("h3", "Reconstruct")), self.scan, self.method, work])
+        return widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Reconstruct")), self.scan, self.method, work])
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class Controls:
         except ValueError:
             more = 0
         if not 1 <= more <= MOST_MORE:
-            raise InputError(f"More epochs is {self.more.value!r}; it must be a whole number in 1 to {MOST_MORE}.")
+            raise InputError(f"More epochs is {self.more.value[:40]!r}; it must be a whole number in 1 to {MOST_MORE}.")
         return more
 
     def reflect(self, state: State, doing: str, ready: bool, resumable: bool) -> None:

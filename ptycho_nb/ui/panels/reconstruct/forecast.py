@@ -64,7 +64,13 @@ class Forecast:
                 return
             self._working = True
             self._at_work.begin()
-        threading.Thread(target=self._measure, name="ptycho_nb estimate", daemon=True).start()
+        try:
+            threading.Thread(target=self._measure, name="ptycho_nb estimate", daemon=True).start()
+        except RuntimeError:  # the system gives none; Start says so
+            log.exception("No thread could be started.")
+            with self._lock:
+                self._working, self._question = False, None
+                self._at_work.end()
 
     def cancel(self) -> None:
         """Measure no more; what is measured now ends within a step."""
@@ -87,7 +93,10 @@ class Forecast:
             if rest > 0:
                 self._changed.wait(rest)
                 continue
-            self._tell(MEASURING)
+            with self._lock:
+                if self._question is not question:
+                    continue
+                self._tell(MEASURING)
             words = _answer(question, control)
             with self._lock:
                 if self._question is question:

@@ -14,12 +14,13 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Drawer, Keepsake, code, tag
 from ptycho_nb.ui.forms import Source, show_python
+from ptycho_nb.ui.panels.failures import guarded
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY, RESUMABLE, Controls
 from ptycho_nb.ui.panels.reconstruct.forecast import Forecast, Question
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS, Job, Outcome, Part, by_section, known
 from ptycho_nb.ui.panels.reconstruct.progress import OVER, ProgressFrame
 from ptycho_nb.ui.panels.reconstruct.runner import Runner, Screen
-from ptycho_nb.ui.panels.reconstruct.summary import Times, in_words
+from ptycho_nb.ui.panels.reconstruct.summary import Times, in_words, scan_in_words
 from ptycho_nb.ui.panels.remains import Remains, bundle
 from ptycho_nb.ui.panels.run import Run
 
@@ -66,7 +67,7 @@ class ReconstructPanel:
     def _connect(self) -> None:
         c = self.controls
         c.start.on_click(lambda _: self._click())
-        c.go_on.on_click(lambda _: self._click_more())
+        c.go_on.on_click(guarded(self._click_more, c.problem.put))
         c.pause.on_click(lambda _: self._click_pause())
         c.stop.on_click(lambda _: self.stop())
         c.method.observe(lambda _: self._edited(), "value")
@@ -88,12 +89,13 @@ class ReconstructPanel:
 
     @scan.setter
     def scan(self, scan: Scan | None) -> None:
-        if self.busy:
-            raise InputError("A run is under way on the present scan; stop it before you set another.")
-        self._scan, self._runner.outcome, self._times, self.state = scan, None, Times(), State.IDLE
-        self.controls.after.put()
-        self.controls.scan.put(NO_SCAN if scan is None else repr(scan).strip("<>"))
-        self._edited()
+        with self._runner.turn:  # none begins meanwhile
+            if self.busy:
+                raise InputError("A run is under way on the present scan; stop it before you set another.")
+            self._scan, self._runner.outcome, self._times, self.state = scan, None, Times(), State.IDLE
+            self.controls.after.put()
+            self.controls.scan.put(NO_SCAN if scan is None else scan_in_words(scan))
+            self._edited()
 
     @property
     def source(self) -> Source:
@@ -209,10 +211,7 @@ class ReconstructPanel:
         self._runner.start(lambda runner: self._job(runner, more))
 
     def _click_more(self) -> None:
-        try:
-            self._click(self.controls.epochs_more)
-        except InputError as error:
-            self.controls.problem.put(str(error))
+        self._click(self.controls.epochs_more)
 
     def _click_pause(self) -> None:
         if self._runner.control.paused:
@@ -236,6 +235,7 @@ class ReconstructPanel:
 
     def _prepare(self, run: Run, goes_on: bool) -> None:
         """The pictures of another run; a measurement of its time that is under way ends first."""
+        run.source = self._source
         self.controls.preview.of(run.scan)
         if not goes_on:
             self.controls.loss.begin()

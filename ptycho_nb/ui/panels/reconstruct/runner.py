@@ -12,7 +12,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Preview, State
 from ptycho_nb.ui.drawing import Drawer
 from ptycho_nb.ui.panels.at_work import AtWork
-from ptycho_nb.ui.panels.failures import in_a_sentence
+from ptycho_nb.ui.panels.failures import NO_THREAD, in_a_sentence
 from ptycho_nb.ui.panels.reconstruct.methods import Job, Outcome, Part
 from ptycho_nb.ui.panels.run import Run
 
@@ -95,8 +95,15 @@ class Runner:
     def start(self, prepared: Callable[[Runner], Job]) -> None:
         """Run this in a thread; nothing happens where a run is under way."""
         job = self._claim(prepared)
-        if job is not None:
+        if job is None:
+            return
+        try:
             threading.Thread(target=self._work, args=(job,), name="ptycho_nb run", daemon=True).start()
+        except RuntimeError:
+            log.exception("No thread could be started.")
+            self._screen.problem(NO_THREAD)
+            self._over(State.FAILED)
+            self._at_work.end()
 
     def go(self, prepared: Callable[[Runner], Job]) -> None:
         """Run this now; blocks. Nothing happens where a run is under way."""
@@ -109,9 +116,10 @@ class Runner:
         return self._at_work.wait(seconds)
 
     def close(self, seconds: float) -> None:
-        """Stop, wait, and take no more."""
-        self._closed = True
-        self.control.stop()
+        """Stop, wait, and take no more; from within the run itself without the wait."""
+        with self.turn:
+            self._closed = True
+            self.control.stop()
         self.wait(seconds)
 
     def hear(self, history: History) -> None:
@@ -147,9 +155,11 @@ class Runner:
             self.control = Control()
             try:
                 job = prepared(self)
-            except InputError as error:
+            except Exception as error:
                 self._claimed.release()
-                self._screen.problem(str(error))
+                if not isinstance(error, InputError):
+                    log.exception("The run could not be prepared.")
+                self._screen.problem(in_a_sentence(error))
                 return None
             self._at_work.begin()
             self.failure = None
@@ -160,6 +170,7 @@ class Runner:
     def _work(self, job: Job) -> None:
         run, state = self.run, State.FAILED
         assert run is not None
+        self._at_work.mine()
         try:
             self._tell(self._begin, run)
             with self._drawer.following():
@@ -167,12 +178,17 @@ class Runner:
             if state is not State.FAILED:
                 self._sum_up(run)
         finally:
-            with self.turn:
-                run.state = state
-                self._screen.state(state)
-                self._claimed.release()
+            self._over(state)
             self._tell(self._end, run)
             self._at_work.end()
+
+    def _over(self, state: State) -> None:
+        """The run has ended so: the next may begin."""
+        with self.turn:
+            assert self.run is not None
+            self.run.state = state
+            self._screen.state(state)
+            self._claimed.release()
 
     def _ran(self, job: Job, run: Run) -> State:
         """Run, keep what it gave; how it ended."""
@@ -184,7 +200,7 @@ class Runner:
             self.failure, run.summary = error, in_a_sentence(error)
             self._screen.problem(run.summary)
             return State.FAILED
-        run.result = self.outcome.result
+        run.code, run.result = self.outcome.code, self.outcome.result
         return run.result.state
 
     def _sum_up(self, run: Run) -> None:

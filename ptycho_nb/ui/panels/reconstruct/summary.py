@@ -1,4 +1,4 @@
-"""A run in words, after it: what it took, what it reached, and whether a training pays back."""
+"""A scan in words before a run, and the run after it: what it took, what it reached, and whether a training pays back."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ from ptycho_nb.config import DataConfig, RefinementConfig
 from ptycho_nb.dataset import held_out as held_out_of_training
 from ptycho_nb.dataset import subsample
 from ptycho_nb.history import State
+from ptycho_nb.quantities import count, length
 from ptycho_nb.refinement.start import held_out as held_out_of_fit
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.panels.reconstruct.methods import Outcome
 
 JUDGES = 128  # patterns on which the R of noise is drawn
+
+
+def scan_in_words(scan: Scan) -> str:
+    """What there is to reconstruct from, in a line."""
+    modes = f"{len(scan.probe)} probe mode{'s' * (len(scan.probe) > 1)}"
+    pixel = "pixel size unknown" if scan.pixel_size is None else f"object pixel {length(scan.pixel_size)}"
+    truth = "truth known" if scan.truth is not None else "no truth"
+    return f"{scan.name}: {scan.M} patterns of {scan.N} × {scan.N} px, {count(scan.photons)} photons each, {modes}, {pixel}, {truth}."
 
 
 @dataclass

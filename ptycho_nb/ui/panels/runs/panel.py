@@ -13,7 +13,7 @@ import numpy as np
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures import comparison
 from ptycho_nb.result import Reconstruction
-from ptycho_nb.ui.drawing import STYLE, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
 from ptycho_nb.ui.drawing.drawer import TRAFFIC
 from ptycho_nb.ui.panels.remains import bundle
 from ptycho_nb.ui.panels.run import Moment, Run
@@ -89,7 +89,7 @@ class RunsPanel:
         drawn.add_class("pnb-live")
         self._course = widgets.VBox([course, self.picture])
         self._parts = widgets.VBox([self.table, drawn, self._course])
-        self.widget = widgets.VBox([Pane(STYLE, kind="style"), Pane(tag("h3", "Runs")), self.news, self.problem, self._parts])
+        self.widget = widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Runs")), self.news, self.problem, self._parts])
         self.widget.add_class("pnb-panel")
 
     def _connect(self) -> None:

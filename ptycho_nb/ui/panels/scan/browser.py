@@ -50,10 +50,11 @@ class Browser:
         bar.add_class("pnb-bar")
         self.widget = widgets.VBox([self.where, self.entries, self.recent, self.path, bar, self.news])
         self._chosen, self._written = "", ""
+        self.folder = Path(_home())
         self._quiet = False
         self.entries.observe(self._picked, "value")
         self.recent.observe(self._picked, "value")
-        self.show(os.getcwd())
+        self.show(self.folder)
         self._show_recent()
 
     @property
@@ -65,9 +66,8 @@ class Browser:
         InputError
             There is none.
         """
-        written = self.path.value.strip()
-        if written == self._written:
-            written = self._chosen  # the screen cannot show every name
+        written = self.path.value
+        written = self._chosen if written == self._written else written.strip()  # the screen cannot show every name
         if not written:
             raise InputError("No file is chosen; pick one from the list or write its path, such as scan.npz.")
         return os.path.expanduser(written)
@@ -97,10 +97,11 @@ class Browser:
             return
         self.folder = home
         up = [(UP, str(home.parent))] if home.parent != home else []
-        shown = [(f"{printable(name)}/", str(home / name)) for name in folders] + [(_line(home / name), str(home / name)) for name in files]
-        self._offer(self.entries, [*up, *shown[:MOST]])
+        seen, room = folders[:MOST], max(0, MOST - len(folders))
+        into = [(f"{printable(name)}/", str(home / name)) for name in seen]
+        self._offer(self.entries, [*up, *into, *((_line(home / name), str(home / name)) for name in files[:room])])
         self.where.put("Folder ", tag("b", printable(str(home))))
-        self.news.put(*_told(len(files), len(shown)))
+        self.news.put(*_told(len(files), len(folders) + len(files)))
         self._write("")
 
     def remember(self, path: StrPath) -> None:
@@ -133,6 +134,14 @@ class Browser:
         self.path.value = self._written
 
 
+def _home() -> str:
+    """The kernel's own folder; the user's where that was taken away."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.path.expanduser("~")
+
+
 def printable(text: str) -> str:
     """A name that the screen can show: what it cannot is a question mark."""
     return "".join(c if c.isprintable() else "?" for c in text)
@@ -140,7 +149,7 @@ def printable(text: str) -> str:
 
 def _short(path: str) -> str:
     """The path from the kernel's own folder, where it lies in it."""
-    home = os.path.join(os.getcwd(), "")
+    home = os.path.join(_home(), "")
     return path[len(home) :] if path.startswith(home) and path != home else path
 
 

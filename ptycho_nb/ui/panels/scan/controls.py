@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 
 from ptycho_nb.checks import checks
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Pane, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, tag
 from ptycho_nb.ui.forms import Form, Source
 from ptycho_nb.ui.panels.scan import overview
 from ptycho_nb.ui.panels.scan.browser import Browser
@@ -49,7 +51,7 @@ class Controls:
         self._code = widgets.Accordion([self.code], titles=("Show Python",), selected_index=None)
         self._seen = widgets.VBox([self.look.widget, self.orientation.widget, words, pictures, self._code])
         self._seen.layout.display = "none"
-        head = [Pane(STYLE, kind="style"), Pane(tag("h3", "Scan")), self.scan]
+        head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Scan")), self.scan]
         return widgets.VBox([*head, self.choose, self.mapping.widget, self.state, self.problem, self._seen])
 
     def show(self, scan: Scan, source: Source) -> None:
@@ -60,13 +62,15 @@ class Controls:
         self.choose.selected_index = None
         self._seen.layout.display = None
 
-    def draw(self, scan: Scan) -> None:
-        """Words, checks and pictures of this scan."""
-        self.facts.put(overview.facts(scan))
-        self.notes.put(overview.notes(scan))
-        self.patterns.show(scan)
-        self.findings.put(overview.findings(checks(scan)))
-        self.positions.put(overview.positions(scan))
+    def drawings(self, scan: Scan) -> list[Callable[[], object]]:
+        """Words, checks and pictures of this scan, each for itself: one that fails leaves the others."""
+        return [
+            lambda: self.facts.put(overview.facts(scan)),
+            lambda: self.notes.put(overview.notes(scan)),
+            lambda: self.patterns.show(scan),
+            lambda: self.findings.put(overview.findings(checks(scan))),
+            lambda: self.positions.put(overview.positions(scan)),
+        ]
 
     def reflect(self, scan: Scan | None, *, busy: bool, stoppable: bool) -> None:
         """Which buttons can be pressed, and the state in words where none is under way."""

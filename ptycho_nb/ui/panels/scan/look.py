@@ -51,7 +51,7 @@ class Verdict:
     @property
     def hidden(self) -> bool:
         """Whether noise hides what the object does to the patterns."""
-        return self.featureless < HIDDEN * self.noise
+        return not self.featureless >= HIDDEN * self.noise  # not a number where too few photons are expected to draw one
 
     @property
     def explained(self) -> float:

@@ -16,6 +16,7 @@ from ptycho_nb.readers.roles import find, proposals
 from ptycho_nb.ui.drawing import Pane, joined, tag
 
 ROLES = {"patterns": "patterns", "positions": "positions (row, col)", "y": "y: rows", "x": "x: columns", "probe": "probe", "mask": "mask"}
+ON_SCREEN = {"um": "µm"}
 MOST = 60  # arrays of one file
 SETTING = {"description_width": "9.5em"}
 LABEL = 32  # characters of an array's name beside its box
@@ -194,7 +195,7 @@ def _text(name: str, label: str, example: str, words: str) -> widgets.Text:
 
 
 def _choice(name: str, label: str, left: str, options: tuple[str, ...], words: str) -> widgets.Dropdown:
-    choices = [(left, ""), *((option, option) for option in options)]
+    choices = [(left, ""), *((ON_SCREEN.get(option, option), option) for option in options)]
     return widgets.Dropdown(options=choices, description=label, tooltip=f"{words}. In Python: {name}", style=SETTING)
 
 

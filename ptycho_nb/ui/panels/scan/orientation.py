@@ -139,7 +139,8 @@ def _verdict(ranking: Sequence[Orientation], used: Orientation) -> str:
         return f"The one in use fits best; where the quick look stays poor, {OTHER}."
     if best.misfit > CLEAR * now.misfit:
         return f"None fits clearly better than the one in use; {OTHER}."
-    return f"{_capital(best.words)} fits clearly better than the one in use, R {best.misfit:.3f} against {now.misfit:.3f}."
+    better = f"{_capital(best.words)} fits clearly better than the one in use, R {best.misfit:.3f} against {now.misfit:.3f}"
+    return f"{better}: choose it under Orientation, then press Use this orientation."
 
 
 def _capital(words: str) -> str:

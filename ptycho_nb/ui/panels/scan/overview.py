@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Sequence
 
-from ptycho_nb.checks import SCAN_CHECKS, Finding, Severity
+from ptycho_nb.checks import SCAN_CHECKS, Finding
 from ptycho_nb.config import SimulationConfig, TrainingConfig
 from ptycho_nb.estimate import memory_needed
 from ptycho_nb.figures import positions_picture
-from ptycho_nb.figures.picture import count, length
 from ptycho_nb.machine import memory
 from ptycho_nb.metrics import overlap, probe_diameter, step
+from ptycho_nb.quantities import count, length
 from ptycho_nb.readers.source import size
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import Markup, joined, tag
+from ptycho_nb.ui.drawing import Markup, inlined, joined, tag
 from ptycho_nb.ui.forms import FileSource, Oriented, Source
+from ptycho_nb.ui.panels.findings import listed
+from ptycho_nb.ui.panels.scan.browser import printable
 
 ENOUGH = 0.5  # linear overlap that reconstructions need as a rule: Bunk et al., Ultramicroscopy 108, 481 (2008)
-GRAVITY = {Severity.SERIOUS: "Serious", Severity.WARNING: "Warning", Severity.NOTE: "Note"}
 BY_HAND = "What is named with = is an argument of load_scan; here it stands under Open a file, Map fields."
 EMPTY = (
     "No scan yet: open a file below, or simulate one to try things out. "
@@ -37,7 +37,7 @@ def heading(scan: Scan, source: Source) -> Markup:
     elif isinstance(source, SimulationConfig):
         origin = "simulated"
     else:
-        origin = f"from {os.fspath(source.path if isinstance(source, FileSource) else source)}"
+        origin = f"from {printable(os.fspath(source.path if isinstance(source, FileSource) else source))}"
     return tag("p", tag("b", scan.name), f", {origin}{turned}")
 
 
@@ -93,13 +93,11 @@ def findings(found: Sequence[Finding]) -> Markup:
     """What looks wrong, the gravest first, and what to try."""
     if not found:
         return tag("p", f"{len(SCAN_CHECKS)} checks, nothing looks wrong.")
-    told = [tag("li", tag("b", f"{GRAVITY[f.severity]}, {f.word}: "), f"{f.cause}. Try: {f.advice}.") for f in found]
     hint = tag("p", BY_HAND) if any("=" in f.advice for f in found) else ""
-    return joined(tag("p", f"{len(SCAN_CHECKS)} checks, {len(found)} with something to say:"), tag("ul", *told), hint)
+    return joined(tag("p", f"{len(SCAN_CHECKS)} checks, {len(found)} with something to say:"), listed(found), hint)
 
 
 def positions(scan: Scan) -> Markup:
     """Where the probe stood, over the light that fell, with footprints; a figure in the page."""
-    data = base64.b64encode(positions_picture(scan)._repr_png_()).decode()
     words = f"Map of the {scan.M} probe positions in order of time over the light that fell, circles hold 90 % of the probe"
-    return tag("img", src=Markup(f"data:image/png;base64,{data}"), alt=words, class_="pnb-figure")
+    return inlined(positions_picture(scan), words)

@@ -21,6 +21,7 @@ from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
 from ptycho_nb.ui.drawing import code, pictured
 from ptycho_nb.ui.forms import FileSource, Source, oriented_source, show_python
+from ptycho_nb.ui.panels.failures import guarded
 from ptycho_nb.ui.panels.scan.controls import Controls
 from ptycho_nb.ui.panels.scan.mapping import Arrays
 from ptycho_nb.ui.panels.scan.orientation import turn
@@ -64,14 +65,18 @@ class ScanPanel:
 
     def _connect(self) -> None:
         c = self.controls
-        c.browser.open.on_click(lambda _: self._guarded(self._open_chosen))
-        c.browser.fields.on_click(lambda _: self._guarded(self._map_chosen))
-        c.mapping.load.on_click(lambda _: self._guarded(self._load_mapped))
-        c.simulate.on_click(lambda _: self._guarded(lambda: self._begin(self._simulating(c.form.config))))
-        c.look.button.on_click(lambda _: self._guarded(self._look))
-        c.look.stop.on_click(lambda _: self.stop())
-        c.orientation.button.on_click(lambda _: self._guarded(self._rank))
-        c.orientation.use.on_click(lambda _: self._guarded(self._orient))
+        clicks = (
+            (c.browser.open, self._open_chosen),
+            (c.browser.fields, self._map_chosen),
+            (c.mapping.load, self._load_mapped),
+            (c.simulate, self._simulate),
+            (c.look.button, self._look),
+            (c.look.stop, self.stop),
+            (c.orientation.button, self._rank),
+            (c.orientation.use, self._orient),
+        )
+        for button, action in clicks:
+            button.on_click(guarded(action, self._fail))
 
     @property
     def widget(self) -> widgets.VBox:
@@ -133,13 +138,6 @@ class ScanPanel:
         self._listeners.clear()
         self.controls.close()
 
-    def _guarded(self, action: Callable[[], object]) -> None:
-        """A click: what cannot be done is said."""
-        try:
-            action()
-        except InputError as error:
-            self._fail(str(error))
-
     def _begin(self, work: Callable[[Control], object], *, stoppable: bool = False) -> None:
         def begun(control: Control) -> None:
             self._stoppable = stoppable
@@ -158,16 +156,15 @@ class ScanPanel:
 
     def _map_chosen(self) -> None:
         path = self.controls.browser.chosen
-
-        def work(_: Control) -> None:
-            self.controls.mapping.show(path, Arrays.of(path))
-
-        self._begin(work)
+        self._begin(lambda _: self.controls.mapping.show(path, Arrays.of(path)))
 
     def _load_mapped(self) -> None:
         path, arguments = self.controls.mapping.path, self.controls.mapping.arguments
         if path is not None:
             self._begin(self._loading(path, arguments))
+
+    def _simulate(self) -> None:
+        self._begin(self._simulating(self.controls.form.config))
 
     def _loading(self, path: StrPath, arguments: dict[str, Any]) -> Callable[[Control], None]:
         def work(control: Control) -> None:
@@ -228,12 +225,15 @@ class ScanPanel:
 
     def _draw(self, scan: Scan) -> None:
         """Words, checks and pictures of a scan; a failure leaves the scan."""
-        c = self.controls
-        try:
-            c.state.put("Judging and drawing …")
-            c.draw(scan)
-        except Exception:
-            log.exception("The scan could not be drawn or judged.")
+        self.controls.state.put("Judging and drawing …")
+        failed = False
+        for draw in self.controls.drawings(scan):
+            try:
+                draw()
+            except Exception:
+                log.exception("The scan could not be drawn or judged.")
+                failed = True
+        if failed:
             self._fail("Part of this scan could not be drawn or judged; it can be used all the same. The log has the reason.")
 
     def _look(self) -> None:

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from ptycho_nb.figures.colours import photon_scale
-from ptycho_nb.figures.picture import count
+from ptycho_nb.quantities import count
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Markup, Pane, coloured, picture, probe_image, shrunk, tag
 
@@ -53,7 +53,7 @@ class Patterns:
         self.slider.max = max(scan.M - 1, 1)
         self.slider.disabled = self.number.disabled = scan.M < 2
         self._scan = scan
-        self._go(scan.M // 2)
+        self._go(scan.middle)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -96,6 +96,6 @@ def pattern_image(photons: NDArray[Any], mask: NDArray[np.bool_], scale: Normali
     total, most = float(photons[mask].sum(dtype=np.float64)), float(photons[mask].max())
     dark = int((~mask).sum())
     left_out = f"; {dark} px masked, drawn light" if dark else ""
-    span = f"black to yellow {scale.vmin:.2g} to {scale.vmax:.3g}, log"
+    span = f"black to yellow {count(float(scale.vmin or 0))} to {count(float(scale.vmax or 0))}, log"
     caption = f"{name}: {count(total)} photons, {count(most)} in the brightest px; {span}{left_out}"
     return picture(coloured(values, scale, COLOURS), caption, f"Diffraction pattern, {photons.shape[-1]} px wide")

@@ -26,12 +26,12 @@ ENDLESS = "TrainingConfig(epochs=9999), ModelConfig(hidden=12), method='Network'
 SHORT = "RefinementConfig(epochs=3), method='Iterative'"
 STEPS = "sum(len(history.steps) for run in runs[-1:] for _, history in run.histories)"
 OUTSIDE = """el => { const right = e => e.getBoundingClientRect().right;
-  const cut = (e, by) => { if (by === el.parentElement) return false;
+  const cut = (e, by) => { if (by === el) return right(e) > right(el) + 2;
     const way = getComputedStyle(by).overflowX;
     if (way === 'visible' || right(e) <= right(by) + 2) return cut(e, by.parentElement);
     return by.matches('.lm-Widget') || !['auto', 'scroll'].includes(way); };  // a table may roll, a widget that does is too wide
   return [...el.querySelectorAll('button, input, select, textarea, img, canvas, svg, p, li, table, summary')]
-    .filter(e => e.checkVisibility() && (cut(e, e.parentElement) || right(e) > right(el) + 2)).map(e => e.outerHTML.slice(0, 120)); }"""
+    .filter(e => e.checkVisibility() && cut(e, e.parentElement)).map(e => e.outerHTML.slice(0, 120)); }"""
 CRUSHED = """el => [...el.querySelectorAll('input:not([type=checkbox], [type=radio]), select, button, .lm-TabBar-tabLabel')]
   .filter(e => e.checkVisibility() && (e.clientWidth < 24 || (!e.matches('input') && e.scrollWidth > e.clientWidth + 1)))
   .map(e => e.outerHTML.slice(0, 120))"""

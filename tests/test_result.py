@@ -152,7 +152,7 @@ def test_covered_is_where_the_probe_left_light(scan):
 def test_twin_explains_the_photons_as_well(scan, fitted):
     twin = fitted.twin()
     # The window has one row and column more above its middle than below; the faint rim of the probe there tells.
-    assert twin.r_factor(scan) == pytest.approx(fitted.r_factor(scan), rel=1e-3)
+    assert twin.r_factor(scan) == pytest.approx(fitted.r_factor(scan), rel=3e-3)
     assert np.corrcoef(np.angle(twin.object).ravel(), np.angle(fitted.object).ravel())[0, 1] < 0.9
 
 

@@ -89,6 +89,7 @@ STYLE = tag(
 .pnb-wide { display: block; width: 100%; max-width: 940px; height: auto; margin: 4px 0; }
 .pnb-curves { display: flex; flex-wrap: wrap; gap: 4px 16px; }
 .pnb-curves > * { flex: 1 1 320px; max-width: 520px; }
+.pnb-panel .widget-html-content { min-width: 0; }
 .pnb-table { overflow-x: auto; max-width: 100%; }
 .pnb-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 4px 0; }
 .pnb-table caption { text-align: left; color: var(--jp-ui-font-color2, #666); padding-bottom: 4px; }

@@ -148,11 +148,14 @@ class ExportBar:
     def refresh(self) -> None:
         """Propose a name for what is there now, unless one was written by hand."""
         try:
-            self._result = self._subject().result
+            result = self._subject().result
         except InputError as error:
+            self._result = None
             self.news.put(str(error))
         else:
-            self.news.put()
+            if result is not self._result:  # else what was saved of it stays told
+                self.news.put()
+            self._result = result
         self._name()
 
     @property

@@ -186,7 +186,7 @@ class Tab:
 
     def unfold(self, name: str) -> None:
         """Open one of the parts that are folded away."""
-        self.find(".jupyter-widget-Collapse-header").filter(has_text=name).first.click()
+        self.find(".pnb-header").filter(has_text=name).first.click()
 
     def field(self, label: str) -> Any:
         """The control of this name."""

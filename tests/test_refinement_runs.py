@@ -13,6 +13,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, State
 from ptycho_nb.refinement import refine
 from ptycho_nb.refinement.start import held_out, noise_model
+from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
 
 SMALL = SimulationConfig(object="dead_leaves", N=32, height=72, width=88, overlap=0.65, probe_diameter=12, defocus=0.5)

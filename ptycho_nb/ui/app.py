@@ -241,7 +241,10 @@ class App:
 
     def _ipython_display_(self) -> None:
         """The panels, and under them two plain outputs for the pictures that stay."""
-        Keepsake().show(self._repr_mimebundle_())
+        shown = self._repr_mimebundle_()
+        if self.result is not None:  # its picture stands below
+            shown.pop("image/png", None)
+        Keepsake().show(shown)
         self._desk.reconstruct.remains.show()
         self._desk.reconstruct.remains.keep(self.result)
 

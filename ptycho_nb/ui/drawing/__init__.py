@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
+from ptycho_nb.ui.drawing.fold import Fold
 from ptycho_nb.ui.drawing.images import coloured, inlined, object_images, picture, probe_image, shrunk
 from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
 from ptycho_nb.ui.drawing.keys import OwnKeys
@@ -18,6 +19,7 @@ __all__ = [
     "STYLE",
     "Cost",
     "Drawer",
+    "Fold",
     "Frame",
     "Keepsake",
     "Line",

@@ -15,6 +15,7 @@ from PIL import Image
 from ptycho_nb.figures import Picture, domain_colours
 from ptycho_nb.figures.colours import limits, phase_scale
 from ptycho_nb.figures.picture import UNSEEN
+from ptycho_nb.quantities import figures
 from ptycho_nb.ui.drawing.markup import Markup, joined, tag
 
 WIDEST = 256  # px
@@ -41,9 +42,14 @@ def object_images(found: NDArray[np.complexfloating[Any, Any]], *, inside: tuple
     name, norm, _ = phase_scale(phase)
     size = f"{height} × {width} px"
     return joined(
-        picture(coloured(amplitude, gray, "gray"), f"Amplitude, {gray.vmin:.2f} to {gray.vmax:.2f}", f"Object amplitude, {size}"),
-        picture(coloured(phase, norm, name), f"Phase, {norm.vmin:.2f} to {norm.vmax:.2f} rad", f"Object phase, {size}"),
+        picture(coloured(amplitude, gray, "gray"), f"Amplitude, {_ends(gray)}", f"Object amplitude, {size}"),
+        picture(coloured(phase, norm, name), f"Phase, {_ends(norm)} rad", f"Object phase, {size}"),
     )
+
+
+def _ends(norm: Normalize) -> str:
+    """What is drawn lowest and highest, in words."""
+    return f"{figures(float(norm.vmin or 0))} to {figures(float(norm.vmax or 0))}"
 
 
 def probe_image(probe: NDArray[np.complexfloating[Any, Any]]) -> Markup:

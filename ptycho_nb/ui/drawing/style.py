@@ -55,6 +55,10 @@ STYLE = tag(
 .pnb-code pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; padding: 8px; overflow-x: auto;
   border: 1px solid var(--jp-border-color2, #ccc); }
 .pnb-bar { flex-wrap: wrap; align-items: center; }
+.pnb-fold > .pnb-header { width: 100%; text-align: left; padding: 0 12px; margin: 2px 0; font-weight: 600; box-shadow: none;
+  color: var(--jp-ui-font-color1, inherit); background: var(--jp-layout-color2, #eee); border: 1px solid var(--jp-border-color2, #ccc); }
+.pnb-fold > .pnb-header:focus-visible { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: -2px; }
+.pnb-fold > :not(.pnb-header) { padding: 4px 0 8px 12px; }
 .pnb-app { max-width: 1240px; }
 .pnb-app h2 { margin: 0 14px 0 2px; font-size: 1.2em; }
 .pnb-app > .jupyter-widget-tab { margin-top: 4px; }
@@ -64,7 +68,7 @@ STYLE = tag(
   --jp-widgets-inline-label-width: 150px; --jp-widgets-horizontal-tab-height: 40px; --jp-widgets-horizontal-tab-width: 190px;
   font-size: 20px; }
 .pnb-large .widget-html-content, .pnb-large .jupyter-button, .pnb-large .widget-label, .pnb-large input, .pnb-large select,
-.pnb-large .lm-TabBar-tabLabel, .pnb-large .jupyter-widget-Collapse-header { font-size: 20px; }
+.pnb-large .lm-TabBar-tabLabel { font-size: 20px; }
 .pnb-large .pnb-form { grid-template-columns: minmax(200px, 400px) minmax(140px, 1fr); }
 .pnb-large .pnb-form .widget-label { width: 176px !important; }
 .pnb-large .pnb-form .widget-hslider { display: none; }
@@ -74,6 +78,7 @@ STYLE = tag(
 .pnb-large .pnb-bar .widget-text { width: auto !important; }
 .pnb-large .pnb-bar .widget-text input { min-width: 4em; }
 .pnb-large .jupyter-button { width: auto !important; min-width: 110px; }
+.pnb-large .pnb-fold > .pnb-header { width: 100% !important; }
 .pnb-seen { flex-wrap: wrap; align-items: flex-start; gap: 4px 20px; }
 .pnb-seen > * { flex: 0 1 380px; max-width: 100%; }
 .pnb-seen > :last-child { flex: 1 1 420px; max-width: 660px; }

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from ptycho_nb.config import Config
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.ui.drawing import STYLE, Pane, close_all
+from ptycho_nb.ui.drawing import STYLE, Fold, Pane, close_all
 from ptycho_nb.ui.forms.control import Field, Look
 
 C = TypeVar("C", bound=Config)
@@ -59,7 +59,7 @@ class Form(Generic[C]):
         head.add_class("pnb-bar")
         parts: list[widgets.Widget] = [Pane(STYLE, kind="style"), head, _grid(basic)]
         if rare:
-            parts.append(widgets.Accordion([_grid(rare)], titles=("Advanced",), selected_index=None))
+            parts.append(Fold([_grid(rare)], titles=("Advanced",), selected_index=None))
         return widgets.VBox(parts)
 
     def _presets(self) -> dict[str, C]:

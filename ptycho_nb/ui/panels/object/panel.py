@@ -14,7 +14,7 @@ from ptycho_nb.figures import view_pair
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all, pictured, tag
 from ptycho_nb.ui.forms import Form
 from ptycho_nb.ui.panels.export import ExportBar, Subject
 from ptycho_nb.ui.panels.object.methods import MethodsSection
@@ -85,11 +85,9 @@ class ObjectPanel:
         tip = f"Which result to look at, the newest first; the last {KEPT} are kept"
         self.choice = widgets.Dropdown(options=[], description="Result", tooltip=tip, layout={"width": "min(460px, 96%)"}, style=NARROW)
         titles = tuple(section.title for section in self.sections)
-        self.fold = widgets.Accordion([section.widget for section in self.sections], titles=titles, selected_index=None)
-        self.settings = widgets.Accordion(
-            [self.form.widget], titles=("View: colours, ramp, unwrapping, crop, limits",), selected_index=None
-        )
-        self.leave = widgets.Accordion([self.export.widget], titles=("Export and report",), selected_index=None)
+        self.fold = Fold([section.widget for section in self.sections], titles=titles, selected_index=None)
+        self.settings = Fold([self.form.widget], titles=("View: colours, ramp, unwrapping, crop, limits",), selected_index=None)
+        self.leave = Fold([self.export.widget], titles=("Export and report",), selected_index=None)
         self._parts = widgets.VBox([self.choice, self.problem, self.viewer, self.caption, self.settings, self.fold, self.leave])
         self._parts.layout.display = "none"
         self.widget = widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Object")), self.news, self._parts])

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from ptycho_nb.config import CONFIGS, Config
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
-from ptycho_nb.ui.drawing import STYLE, LossFrame, OwnKeys, Pane, PreviewFrame, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, Fold, LossFrame, OwnKeys, Pane, PreviewFrame, close_all, tag
 from ptycho_nb.ui.forms import Form, SettingsFile
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
 
@@ -71,14 +71,14 @@ class Controls:
         self.widget.add_class("pnb-panel")
         self.arrange()
 
-    def _folded(self) -> widgets.Accordion:
+    def _folded(self) -> Fold:
         titles = tuple(TITLES[name] for name in FOLDED)
-        return widgets.Accordion([self.forms[name].widget for name in FOLDED], titles=titles, selected_index=None)
+        return Fold([self.forms[name].widget for name in FOLDED], titles=titles, selected_index=None)
 
     def _built(self) -> widgets.VBox:
         buttons = widgets.HBox([self.start, self.pause, self.stop, self.go_on, self.more])
         buttons.add_class("pnb-bar")
-        extras = widgets.Accordion([self.code, self.file.widget], titles=("Show Python", "Settings file"), selected_index=None)
+        extras = Fold([self.code, self.file.widget], titles=("Show Python", "Settings file"), selected_index=None)
         live = widgets.HBox([self.loss.widget, self.preview.pane])
         live.add_class("pnb-live")
         news = [self.state, self.problem, self.numbers, self.after]

@@ -252,9 +252,9 @@ class ReconstructPanel:
         self._times.take(outcome)
         if outcome.history is not None and outcome.history.message:
             self.controls.problem.put(outcome.history.message)
-        words = " ".join(in_words(outcome, run.scan, self._times))
-        self.controls.after.put(tag("p", words))
-        return words
+        told = in_words(outcome, run.scan, self._times)
+        self.controls.after.put(tag("p", *(f"{sentence} " for sentence in told)))
+        return " ".join(told)
 
     def _edited(self) -> None:
         with self._runner.turn:
@@ -285,7 +285,10 @@ class ReconstructPanel:
 
     def _ipython_display_(self) -> None:
         """The panel, and under it two plain outputs for the pictures that stay."""
-        Keepsake().show(self._repr_mimebundle_())
+        shown = self._repr_mimebundle_()
+        if self.result is not None:  # its picture stands below
+            shown.pop("image/png", None)
+        Keepsake().show(shown)
         self.remains.show()
         self.remains.keep(self.result)
 

@@ -64,7 +64,7 @@ class ProgressFrame(Frame):
             self._seen.append((now, steps))
         else:
             self._seen.clear()  # a pause is no part of the rate
-        loss = f"loss {self._scale * history.steps[-1][1]:.4g}" if history.steps else ""
+        loss = f"loss {self._scale * history.steps[-1][1]:.4g}" if history.steps and self._epochs else ""
         words = ", ".join(w for w in (self._epoch(history), self._rate(), self._left(history), loss) if w)
         return Cost(bytes=self._pane.put(tag("p", words, class_="pnb-numbers"), self._bar(history)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ptycho_nb.checks import noise_r_factor
+from ptycho_nb.checks import checks, noise_r_factor
 from ptycho_nb.config import DataConfig, RefinementConfig
 from ptycho_nb.dataset import held_out as held_out_of_training
 from ptycho_nb.dataset import subsample
@@ -19,6 +19,7 @@ from ptycho_nb.scan import Scan
 from ptycho_nb.ui.panels.reconstruct.methods import Outcome
 
 JUDGES = 128  # patterns on which the R of noise is drawn
+POOR = ("diverged", "misfit")  # checks that are told at once
 
 
 def scan_in_words(scan: Scan) -> str:
@@ -52,12 +53,15 @@ def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
     result = outcome.result
     chosen = range(0, scan.M, max(1, scan.M // JUDGES))
     noise = noise_r_factor(result.predicted(list(chosen)), scan.mask)
+    misfit = result.r_factor(scan)
     told = [
         f"{result.method}: {_took(outcome)}.",
-        f"Misfit R {result.r_factor(scan):.3f}; photon noise alone gives {noise:.3f}.",
+        f"Misfit R {misfit:.3f}; photon noise alone gives {noise:.3f}.",
         _held_out(outcome, scan),
     ]
-    if outcome.training is not None:
+    wrong = [finding for finding in checks(result, scan) if finding.word in POOR]
+    told += [f"What looks wrong: {finding}" for finding in wrong[:1]]
+    if outcome.training is not None and misfit < 1:  # nothing at all is explained by what has R = 1
         told.append(payback(times.iterative, outcome.again, outcome.training.seconds))
     return told
 

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from ptycho_nb.checks import checks
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all, tag
 from ptycho_nb.ui.forms import Form, Source
 from ptycho_nb.ui.panels.scan import overview
 from ptycho_nb.ui.panels.scan.browser import Browser
@@ -41,14 +41,14 @@ class Controls:
         self.scan.put(tag("p", overview.EMPTY))
 
     def _built(self) -> widgets.VBox:
-        self.choose = widgets.Accordion(
+        self.choose = Fold(
             [self.browser.widget, widgets.VBox([self.form.widget, self.simulate])], titles=("Open a file", "Simulate"), selected_index=0
         )
         words = widgets.HBox([self.facts, widgets.VBox([self.findings, self.notes])])
         pictures = widgets.HBox([self.patterns.widget, self.positions])
         for row in (words, pictures):
             row.add_class("pnb-seen")
-        self._code = widgets.Accordion([self.code], titles=("Show Python",), selected_index=None)
+        self._code = Fold([self.code], titles=("Show Python",), selected_index=None)
         self._seen = widgets.VBox([self.look.widget, self.orientation.widget, words, pictures, self._code])
         self._seen.layout.display = "none"
         head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Scan")), self.scan]

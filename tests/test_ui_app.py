@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from leftovers import nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
@@ -28,22 +28,9 @@ ENDLESS = RefinementConfig(epochs=10_000)
 def nothing_stays(monkeypatch):
     """Every test leaves widgets and threads as they were; what a run takes is not measured beside it."""
     monkeypatch.setattr(forecast, "QUIET", 60.0)
-    widgets, threads = len(_instances), names_of_threads()
-    yield
-    App().close()
-    assert len(_instances) == widgets
-    assert until(lambda: names_of_threads() == threads, 5)
-
-
-def names_of_threads() -> list[str]:
-    return sorted(t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb"))
-
-
-def until(fact, seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not fact() and time.monotonic() < end:
-        time.sleep(0.01)
-    return bool(fact())
+    with nothing_left():
+        yield
+        App().close()
 
 
 def open_app(*given, **more) -> App:

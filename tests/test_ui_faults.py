@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from ipywidgets.widgets.widget import _instances
+from leftovers import names_of_threads, nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb import refine
@@ -37,21 +37,8 @@ LONGEST = 160  # characters of a sentence
 def nothing_stays(monkeypatch):
     """Every test leaves widgets and threads as they were; what a run takes is not measured beside it."""
     monkeypatch.setattr(forecast, "QUIET", 60.0)
-    widgets = len(_instances)
-    yield
-    assert until(lambda: not ours())
-    assert len(_instances) == widgets
-
-
-def ours() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb")]
-
-
-def until(fact, seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while not fact() and time.monotonic() < end:
-        time.sleep(0.01)
-    return bool(fact())
+    with nothing_left():
+        yield
 
 
 def said(pane) -> str:
@@ -103,7 +90,7 @@ def test_a_run_whose_listener_closes_the_panel_ends_at_once(when):
     closed = []
     vars(ReconstructPanel)[when](panel, lambda _: (panel.close(), closed.append(True)))
     panel.controls.start.click()
-    assert until(lambda: bool(closed) and not ours())
+    assert until(lambda: bool(closed) and not names_of_threads())
 
 
 def test_an_app_closed_by_a_listener_is_closed_and_the_next_one_works():
@@ -111,7 +98,7 @@ def test_an_app_closed_by_a_listener_is_closed_and_the_next_one_works():
     app.panels.scan.wait()
     app.panels.reconstruct.on_end(lambda _: app.close())
     app.panels.reconstruct.controls.start.click()
-    assert until(lambda: not ours())
+    assert until(lambda: not names_of_threads())
     again = App(SCAN)
     assert again.panels is not app.panels
     assert again.panels.scan.wait()

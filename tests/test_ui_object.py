@@ -5,13 +5,12 @@ from __future__ import annotations
 import html
 import re
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from ipywidgets import Widget
-from ipywidgets.widgets.widget import _instances
+from leftovers import nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import RefinementConfig, ViewConfig
@@ -32,23 +31,8 @@ TITLES = ("Line profile", "Histogram", "Against the truth", "Resolution", "Metho
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Every test leaves widgets and threads as they were."""
-    widgets, threads = len(_instances), names_of_threads()
-    yield
-    assert len(_instances) == widgets
-    assert until(lambda: names_of_threads() == threads, 5)
-
-
-def names_of_threads() -> list[str]:
-    return sorted(t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb"))
-
-
-def until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
+    with nothing_left():
+        yield
 
 
 def made(scan=SCAN, method="Iterative", ramp=0.0, **more) -> Reconstruction:

@@ -6,11 +6,10 @@ import html
 import logging
 import re
 import threading
-import time
 
 import numpy as np
 import pytest
-from ipywidgets.widgets.widget import _instances
+from leftovers import names_of_threads, nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import RefinementConfig
@@ -29,23 +28,8 @@ OTHER = tiny_scan(rows=4, N=32, seed=1)
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Every test leaves widgets and threads as they were."""
-    widgets = len(_instances)
-    yield
-    assert len(_instances) == widgets
-    assert until(lambda: not threads(), 5)
-
-
-def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb")]
-
-
-def until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.005)
-    return False
+    with nothing_left():
+        yield
 
 
 @pytest.fixture
@@ -340,7 +324,7 @@ def test_closing_while_patterns_are_judged_leaves_nothing():
     panel = PatternPanel(SCAN)
     panel.show(SCAN, RESULT)
     panel.close()
-    assert not threads()
+    assert not names_of_threads()
     panel.show(SCAN)
     panel.wait(1)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from leftovers import names_of_threads, nothing_left, until
 from matplotlib.figure import Figure
 from tiny_scan import tiny_scan
 
@@ -40,14 +41,8 @@ WAYS = list(METHODS)
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Every test leaves widgets and threads as they were."""
-    widgets, threads = len(_instances), names_of_threads()
-    yield
-    assert len(_instances) == widgets
-    assert until(lambda: names_of_threads() == threads, 5)
-
-
-def names_of_threads() -> list[str]:
-    return sorted(t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb"))
+    with nothing_left():
+        yield
 
 
 @pytest.fixture
@@ -63,15 +58,6 @@ def make(monkeypatch):
     yield panel
     for one in made:
         one.close()
-
-
-def until(condition, seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def steps(panel: ReconstructPanel) -> int:

@@ -6,11 +6,11 @@ import html
 import logging
 import re
 import threading
-import time
 
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from leftovers import names_of_threads, nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import ModelConfig, RefinementConfig, TrainingConfig
@@ -33,23 +33,8 @@ INSIDE = slice(16, -16), slice(16, -16)
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Every test leaves widgets and threads as they were."""
-    widgets = len(_instances)
-    yield
-    assert len(_instances) == widgets
-    assert until(lambda: not threads(), 5)
-
-
-def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb")]
-
-
-def until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.005)
-    return False
+    with nothing_left():
+        yield
 
 
 @pytest.fixture
@@ -316,7 +301,7 @@ def test_a_run_is_followed_until_it_ends(make):
     assert panel.wait(20)
     assert rows(panel)[0][2] == "stopped"
     assert "so far" not in words(panel.objects)
-    assert not threads()
+    assert not names_of_threads()
 
 
 def test_a_run_that_failed_says_why(make):
@@ -440,9 +425,9 @@ def test_closing_under_way_leaves_nothing():
     panel = RunsPanel()
     panel.add(run_of(1))
     panel.close()
-    assert not threads()
+    assert not names_of_threads()
     panel.refresh()
-    assert not threads()
+    assert not names_of_threads()
 
 
 def test_a_saved_notebook_gets_a_picture_and_a_stable_text(make):

@@ -15,6 +15,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from leftovers import names_of_threads, nothing_left, until
 from matplotlib.colors import LogNorm
 from PIL import Image
 from tiny_scan import tiny_scan
@@ -43,23 +44,8 @@ SMALL = SimulationConfig(N=32, height=64, width=72, probe_diameter=12)
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Every test leaves widgets and threads as they were."""
-    widgets, threads = len(_instances), names_of_threads()
-    yield
-    assert len(_instances) == widgets
-    assert until(lambda: names_of_threads() == threads, 5)
-
-
-def names_of_threads() -> list[str]:
-    return sorted(t.name for t in threading.enumerate() if t.name.startswith("ptycho_nb"))
-
-
-def until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
+    with nothing_left():
+        yield
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ HELD_OUT = 0.05  # share of the patterns that judge
 CLEAR = 2.0  # standard errors of the paired difference below which two methods do not differ
 SHORT = 16  # times fewer iterative epochs after a network than from a flat start
 
+
 def short(epochs: int) -> int:
     """Iterative epochs after a network, where a flat start takes ``epochs``."""
     return max(1, epochs // SHORT)

@@ -194,8 +194,7 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
     told = [
         f"{begun} object was fitted to the photons by minimising {LOSSES[loss]}"
         " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
-        f"The fit took {' in batches of '.join(counts)},"
-        f" with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
+        f"The fit took {' in batches of '.join(counts)}, with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
         _probe(result, config),
         _positions(result, config),
     ]

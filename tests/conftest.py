@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,10 @@ def data_folder() -> Path:
 def rng() -> np.random.Generator:
     """A generator of the test's own, always from the same seed."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_arrive() -> None:
+    """A shell starts what it puts in the background with interrupts ignored; tests send them to themselves."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

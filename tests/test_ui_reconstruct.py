@@ -750,7 +750,7 @@ def test_closing_ends_a_measurement(timed):
 def test_a_real_measurement_tells_time_and_memory(make, monkeypatch, method):
     monkeypatch.setattr(forecast, "QUIET", 0.0)
     panel = make(method=method)
-    assert until(lambda: re.search(r"(about|less than) [\d.]+ \w+ here, about [\d.]+ \wB of memory", panel.controls.estimate.value))
+    assert until(lambda: re.search(r"(about|less than) [\d.]+ \w+ here, about [\d.]+ \w+B of memory", panel.controls.estimate.value))
 
 
 # Whatever comes.

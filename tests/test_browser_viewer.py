@@ -418,7 +418,7 @@ def test_in_a_jupyterlab_hands_and_kernel_see_the_same_and_keys_stay_with_the_vi
         tab = Tab(browser, server)
         tab.open("viewer.ipynb")
         tab.run_all()
-        stage, frames = tab.find(".pnb-viewer-stage").first, tab.find(".pnb-viewer-frame")
+        stage, frames = tab.page.locator(".pnb-viewer-stage").first, tab.page.locator(".pnb-viewer-frame")
         tab.until(lambda: frames.count() == 2, what="two views")
         stage.focus()
         for key in ("+", "+", "+", "d", "d", "a", "x", "0", "0", *["+"] * 8):
@@ -430,7 +430,7 @@ def test_in_a_jupyterlab_hands_and_kernel_see_the_same_and_keys_stay_with_the_vi
         code = "c => [...new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)].sort().join()"
         tab.until(lambda: frames.nth(1).locator("canvas").evaluate(code) == "20,220,255", what="the board itself, in the second view")
         tab.ask("viewer.reset()")
-        tab.button("Point: a click picks a point").click()
+        tab.page.get_by_role("button", name="Point: a click picks a point").first.click()
         stage.focus()
         for key in ("ArrowDown", "Enter"):
             tab.page.keyboard.press(key)

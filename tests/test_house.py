@@ -20,9 +20,9 @@ FLOORS = (  # from the ground up; within a floor a room imports those to its lef
     ("model",),
     ("history", "runs"),
     ("training", "result", "reconstruction", "refinement", "quick_look", "resolution", "estimate", "checks"),
-    ("views", "figures", "compare", "exports", "report", "cli"),
+    ("views", "figures", "compare", "exports", "report", "lessons", "cli"),
     ("ui/drawing", "ui/viewer", "ui/forms"),
-    ("ui/panels",),
+    ("ui/panels", "ui/lessons"),
     ("ui/app",),
 )
 ORDER = [room for floor in FLOORS for room in floor]

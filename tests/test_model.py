@@ -125,6 +125,13 @@ def test_the_loss_is_relative_so_that_the_dose_does_not_matter():
     assert one.item() == pytest.approx(other.item(), rel=1e-3)
 
 
+def test_the_loss_is_told_in_the_unit_of_the_iterative_fit():
+    """Photons a pixel: twice the dose, twice the loss; a distance to the truth has no unit."""
+    scan = tiny_scan()
+    assert module_for(scan).unit == pytest.approx(scan.photons / scan.N**2)
+    assert module_for(scan, objective="supervised").unit == 1
+
+
 def test_supervision_is_nought_at_the_truth_under_any_one_phase():
     scan = tiny_scan()
     module, batch = module_for(scan, objective="supervised"), first_batch(scan, truth=True)

@@ -19,7 +19,7 @@ from ptycho_nb.refinement import refine
 from ptycho_nb.ui.drawing import Line, curves_svg
 from ptycho_nb.ui.drawing.loss import COLOURS, DASHES
 from ptycho_nb.ui.panels.run import Run
-from ptycho_nb.ui.panels.runs import RunsPanel, overlay, table
+from ptycho_nb.ui.panels.runs import RunsPanel, overlay
 from ptycho_nb.ui.panels.runs import panel as panel_module
 from ptycho_nb.ui.panels.runs.overlay import EPOCHS, SECONDS, Scales, SideBySide, loss_curves, loss_kinds
 from ptycho_nb.ui.panels.runs.panel import held
@@ -163,19 +163,6 @@ def test_the_parts_of_a_run_follow_each_other():
     run = Run(9, "Network, then iterative", SCAN, {}, histories=(("network", history), ("iterative", history)))
     np.testing.assert_allclose(overlay._line(run, EPOCHS).places, np.arange(1, 11))
     assert (np.diff(overlay._line(run, SECONDS).places) > 0).all()
-
-
-def test_a_network_tells_its_losses_in_the_unit_of_the_fit():
-    history, photons = THREE[1].result.history, SCAN.photons / SCAN.N**2
-    configs = {"training": TrainingConfig(), "refinement": RefinementConfig()}
-    run = Run(9, "Network, then iterative", SCAN, configs, histories=(("network", history), ("iterative", history)))
-    values = overlay._line(run, EPOCHS).values
-    np.testing.assert_allclose(values[:5], photons * values[5:], rtol=1e-6)
-    alone = Run(9, "Network", SCAN, {"training": TrainingConfig()}, histories=(("network", history),))
-    assert table._loss(alone) == f"{photons * history['train_loss'][-1]:.4g}"
-    for other in (TrainingConfig(objective="supervised"), TrainingConfig(total_variation=0.1)):
-        told = Run(9, "Network", SCAN, {"training": other}, histories=(("network", history),))
-        assert table._loss(told) == f"{history['train_loss'][-1]:.4g}"
 
 
 def test_the_longest_run_is_few_points():

@@ -254,7 +254,7 @@ class History(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Tensor | Mapping[str, Any] | None, batch: Any, batch_idx: int
     ) -> None:
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        loss = outputs.get(LOSS, outputs.get("loss")) if isinstance(outputs, Mapping) else outputs
         if loss is not None:
             self.record_step(LOSS, float(loss))
         if not self.keep_going():

@@ -164,18 +164,24 @@ class PtychoPINN(L.LightningModule):
         self.epoch_losses: list[Tensor] = []
         self.epoch_groups: list[int] = []
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    @property
+    def unit(self) -> float:
+        """Times which ``misfit`` is what is told: the loss of a pixel in photons, as the iterative fit tells it."""
+        return self.facts.photons / self.facts.N**2 if self.training_config.objective == "unsupervised" else 1.0
+
+    def training_step(self, batch: Batch, _: int) -> dict[str, Tensor]:
         loss = self.misfit(batch)
-        self.epoch_losses.append(loss.detach())
+        told = loss.detach() * self.unit
+        self.epoch_losses.append(told)
         self.epoch_groups.append(len(batch.intensity))
         if self.trainer.is_last_batch:  # logging every step costs a twentieth of it
-            weights = torch.tensor(self.epoch_groups, dtype=loss.dtype, device=loss.device)
+            weights = torch.tensor(self.epoch_groups, dtype=told.dtype, device=loss.device)
             mean = (torch.stack(self.epoch_losses) * weights).sum() / weights.sum()
             self.log("train_loss", mean, on_step=False, on_epoch=True, batch_size=1)
-        return loss
+        return {"loss": loss, "train_loss": told}
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        self.log("val_loss", self.misfit(batch), batch_size=len(batch.intensity))
+        self.log("val_loss", self.misfit(batch) * self.unit, batch_size=len(batch.intensity))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """The batch on the device: where it is there already, Lightning need not look for tensors in it."""

@@ -28,10 +28,10 @@ JUDGES = 48  # patterns, evenly over the scan, that the live misfit is computed 
 
 
 class _Part:
-    """The curves of one history, taken from it as it grows, ``scale`` times as high."""
+    """The curves of one history, taken from it as it grows."""
 
-    def __init__(self, history: History, name: str, scale: float) -> None:
-        self.history, self.name, self.scale = history, name, scale
+    def __init__(self, history: History, name: str) -> None:
+        self.history, self.name = history, name
         self.train, self.val = Curve(), Curve()
 
     def grow(self) -> None:
@@ -45,11 +45,11 @@ class _Part:
         """Its curves, ``before`` steps from the left."""
         name = f"{self.name} " if self.name else ""
         places, values = self.train.drawn(smoothing)
-        lines = [Line(f"{name}training", before + places, self.scale * values)]
+        lines = [Line(f"{name}training", before + places, values)]
         if self.val.length:
             epochs, losses = self.val.drawn()
             ends = np.interp(epochs, np.arange(self.val.length) + 1, self.history.epoch_ends[: self.val.length])
-            lines.append(Line(f"{name}validation", before + ends, self.scale * losses))
+            lines.append(Line(f"{name}validation", before + ends, losses))
         return lines
 
 
@@ -81,7 +81,7 @@ class LossFrame(Frame):
         self.widget = widgets.VBox([self.pane, controls])
         self._lock = threading.Lock()
         self._parts: list[_Part] = []
-        self._announced: tuple[str, float] | None = None
+        self._announced: str | None = None
         for control in (self.log, self.smoothing):
             control.observe(self._redraw, "value")
 
@@ -91,12 +91,9 @@ class LossFrame(Frame):
             self._parts = []
             self.pane.put(loss_svg([]))
 
-    def announce(self, name: str, scale: float = 1.0) -> None:
-        """The next history is a part of that name, drawn after those before it; an earlier one of the name goes.
-
-        Its losses are drawn times ``scale``: two parts may count theirs in different units.
-        """
-        self._announced = name, scale
+    def announce(self, name: str) -> None:
+        """The next history is a part of that name, drawn after those before it; an earlier one of the name goes."""
+        self._announced = name
 
     def note(self, history: History) -> None:
         if not self._parts or self._parts[-1].history is not history:
@@ -106,9 +103,9 @@ class LossFrame(Frame):
     def _follow(self, history: History) -> None:
         if all(part.history is not history for part in self._parts):
             names = [part.name for part in self._parts]
-            name, scale = self._announced or ("", 1.0)
+            name = self._announced or ""
             kept = 0 if self._announced is None else names.index(name) if name in names else len(names)
-            self._parts = [*self._parts[:kept], _Part(history, name, scale)]
+            self._parts = [*self._parts[:kept], _Part(history, name)]
 
     def draw(self, history: History) -> Cost:
         with self._lock:

@@ -11,7 +11,6 @@ from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control, History, Listener, State
 from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.refinement import passes, refine
-from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.training import Training, train
@@ -36,15 +35,12 @@ class Part:
         The last one; 0 where it has none.
     limit : float or None
         It ends after this long [s].
-    scale : float
-        Times which its losses are those of the part after it.
     """
 
     name: str
     doing: str
     epochs: int = 0
     limit: float | None = None
-    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -139,18 +135,9 @@ def _trained(job: Job) -> Training:
     c, earlier = job.configs, None if job.earlier is None else job.earlier.training
     training = c["training"] if earlier is None else c["training"].replace(epochs=job.more)
     last = training.epochs + (0 if earlier is None else earlier.standing.epoch)
-    job.say(Part("network", "training the network", last, training.time_limit, _scale(job)))
+    job.say(Part("network", "training the network", last, training.time_limit))
     configs = (training, c["model"], c["data"], c["inference"])
     return train(job.scan, *configs, resume_from=earlier, listener=job.listener, control=job.control)
-
-
-def _scale(job: Job) -> float:
-    """What makes of the network's loss, relative to the mean photons of a pixel, the misfit that the fit tells; 1 where nothing does."""
-    c = job.configs
-    alone = "refinement" not in c or c["training"].objective != "unsupervised" or c["training"].total_variation
-    if alone or c["training"].loss != noise_model(job.scan, c["refinement"]):
-        return 1.0
-    return job.scan.photons / job.scan.N**2
 
 
 def _iterative(job: Job) -> Outcome:

@@ -244,7 +244,7 @@ class ReconstructPanel:
     def _begin_part(self, part: Part) -> None:
         self.progress.say(part)
         if part.name:
-            self.controls.loss.announce(part.name, part.scale)
+            self.controls.loss.announce(part.name)
 
     def _sum_up(self, run: Run, outcome: Outcome) -> str:
         """The last picture, and the run in words."""

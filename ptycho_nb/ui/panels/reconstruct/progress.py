@@ -42,7 +42,7 @@ class ProgressFrame(Frame):
     def say(self, part: Part) -> None:
         """A part of the run begins."""
         self.part = f", {part.doing}" if part.doing else ""
-        self._epochs, self._limit, self._scale = part.epochs, part.limit, part.scale
+        self._epochs, self._limit = part.epochs, part.limit
         self._end: float | None = None  # of the time that the limit leaves it
         self._seen: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         self._epoch_steps = 0
@@ -64,7 +64,7 @@ class ProgressFrame(Frame):
             self._seen.append((now, steps))
         else:
             self._seen.clear()  # a pause is no part of the rate
-        loss = f"loss {self._scale * history.steps[-1][1]:.4g}" if history.steps and self._epochs else ""
+        loss = f"loss {history.steps[-1][1]:.4g}" if history.steps and self._epochs else ""
         words = ", ".join(w for w in (self._epoch(history), self._rate(), self._left(history), loss) if w)
         return Cost(bytes=self._pane.put(tag("p", words, class_="pnb-numbers"), self._bar(history)))
 

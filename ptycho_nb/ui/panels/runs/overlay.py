@@ -20,7 +20,7 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.drawing import Line, Markup, coloured, joined, loss_svg, picture, shrunk, tag
 from ptycho_nb.ui.drawing.curve import Curve
 from ptycho_nb.ui.panels.run import Moment, Run
-from ptycho_nb.ui.panels.runs.table import LOSS, loss_scale
+from ptycho_nb.ui.panels.runs.table import LOSS
 
 WIDEST = 192  # px of an object among others
 EPOCHS, SECONDS = "epoch", "time [s]"
@@ -29,14 +29,14 @@ Complex = NDArray[np.complexfloating[Any, Any]]
 
 
 def loss_curves(runs: Sequence[Run], x: str, log: bool) -> Markup:
-    """Training loss of each run, its parts one after the other and in one unit, by epoch or by running time."""
+    """Training loss of each run, its parts one after the other, by epoch or by running time."""
     return loss_svg([line for run in runs if len((line := _line(run, x)).values)], x=x, log=log)
 
 
 def _line(run: Run, x: str) -> Line:
     """The losses of a run, at most 400 of each part."""
     places, values, before = [np.empty(0)], [np.empty(0)], 0.0
-    for part, history in run.histories:
+    for _, history in run.histories:
         losses, seconds = list(history.metrics.get(LOSS, [])), list(history.seconds)  # the run goes on meanwhile
         count = min(len(losses), len(seconds))
         curve = Curve()
@@ -45,7 +45,7 @@ def _line(run: Run, x: str) -> Line:
         epochs, drawn = curve.drawn()
         ends = np.arange(1.0, count + 1) if x == EPOCHS else np.array(seconds[:count])
         places.append(before + np.interp(epochs, np.arange(1.0, count + 1), ends) if count else np.empty(0))
-        values.append(loss_scale(run, part) * drawn)
+        values.append(drawn)
         before += float(ends[-1]) if count else 0.0
     return Line(run.name, np.concatenate(places), np.concatenate(values))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ptycho_nb.config import Setting, TrainingConfig
+from ptycho_nb.config import Setting
 from ptycho_nb.history import State
 from ptycho_nb.ui.drawing import Markup, joined, tag
 from ptycho_nb.ui.forms import written
@@ -68,16 +68,8 @@ def _time(run: Run) -> str:
 
 def _loss(run: Run) -> str:
     """The last of the last part that has one."""
-    losses = [(list(history.metrics.get(LOSS, [])), loss_scale(run, part)) for part, history in run.histories]
-    return _number(next((scale * values[-1] for values, scale in reversed(losses) if values), None))
-
-
-def loss_scale(run: Run, part: str) -> float:
-    """What makes of a network's loss, relative to the mean photons of a pixel, one that the fit would tell; 1 where nothing does."""
-    config = run.configs.get("training")
-    if part != "network" or not isinstance(config, TrainingConfig) or config.objective != "unsupervised" or config.total_variation:
-        return 1.0
-    return run.scan.photons / run.scan.N**2
+    losses = [list(history.metrics.get(LOSS, [])) for _, history in run.histories]
+    return _number(next((values[-1] for values in reversed(losses) if values), None))
 
 
 def _number(value: float | None) -> str:

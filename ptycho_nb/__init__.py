@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from ptycho_nb.errors import InputError as InputError
     from ptycho_nb.errors import ScanError as ScanError
     from ptycho_nb.estimate import estimate as estimate
+    from ptycho_nb.freedoms import rank_freedoms as rank_freedoms
     from ptycho_nb.history import Control as Control
     from ptycho_nb.history import History as History
     from ptycho_nb.history import State as State
+    from ptycho_nb.quick_look import looked_at as looked_at
     from ptycho_nb.quick_look import quick_look as quick_look
     from ptycho_nb.quick_look import rank_orientations as rank_orientations
     from ptycho_nb.readers import load_scan as load_scan
@@ -66,7 +68,9 @@ PUBLIC = {
     "refine": "refinement",
     "compare": "compare",
     "checks": "checks",
+    "rank_freedoms": "freedoms",
     "quick_look": "quick_look",
+    "looked_at": "quick_look",
     "rank_orientations": "quick_look",
     "half_data": "resolution",
     "estimate": "estimate",

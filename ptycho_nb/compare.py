@@ -123,6 +123,8 @@ def compare(
         No method ended with finite numbers, or ``resume_from`` is of another scan.
     """
     refinement = (refinement or RefinementConfig.preset("best")).replace(holdout=0.0)
+    if refinement.refine_brightness:
+        raise ConfigError("RefinementConfig.refine_brightness is true; that of held-out patterns could not be fitted: set it to false.")
     if refinement.refine_positions:
         raise ConfigError("RefinementConfig.refine_positions is true; positions of held-out patterns could not be fitted: set it to false.")
     judged = held_out(scan, HELD_OUT, refinement.seed)

@@ -22,6 +22,7 @@ from ptycho_nb.scan import Canvas, Scan
 BATCH = 64  # patterns predicted at once
 FORM = "ptycho_nb-reconstruction"  # what a saved file says it is
 ARRAYS = {"object": ("complex64", 2), "coverage": ("float32", 2), "probe": ("complex64", 3), "positions": ("float64", 2)}
+ADDED = {"brightness": ("float64", 1), "background": ("float32", 2)}  # arrays of some
 OPTIMISER = "optimiser."  # in front of the names of the optimiser's arrays
 
 
@@ -57,6 +58,10 @@ class Reconstruction:
         The scan's name.
     optimiser : dict of arrays
         Where an iterative fit stands, for ``refine(scan, resume_from=...)``; else empty.
+    brightness : float64, shape (M,), or None
+        Of each pattern, one on average, where it was fitted.
+    background : float32, shape (N, N), or None
+        Photons under each pattern, where they were fitted.
     """
 
     object: NDArray[np.complex64]
@@ -72,6 +77,8 @@ class Reconstruction:
     settings: dict[str, Any] = field(default_factory=dict)
     name: str = "scan"
     optimiser: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    brightness: NDArray[np.float64] | None = None
+    background: NDArray[np.float32] | None = None
 
     @property
     def canvas(self) -> Canvas:
@@ -105,8 +112,14 @@ class Reconstruction:
         chosen = torch.as_tensor(np.asarray(patterns, dtype=np.int64))
         if not len(chosen) or int(chosen.min()) < 0 or int(chosen.max()) >= len(positions):
             raise InputError(f"The patterns asked for are none or reach outside 0 to {len(positions) - 1}; choose among the scan's own.")
+        return np.asarray(self._expected(canvas, positions, chosen).numpy(), dtype=np.float32)
+
+    def _expected(self, canvas: torch.Tensor, positions: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+        """Photons (B, N, N) of some patterns, brightness and background included."""
         photons = expected_photons(canvas, torch.from_numpy(self.probe), positions[chosen])
-        return np.asarray(photons.numpy(), dtype=np.float32)
+        if self.brightness is not None:
+            photons = photons * torch.from_numpy(self.brightness)[chosen, None, None].to(photons.dtype)
+        return photons if self.background is None else photons + torch.from_numpy(self.background)
 
     def r_factor(self, scan: Scan) -> float:
         """R = sum |sqrt I - sqrt y| / sum sqrt y over all believed pixels of all patterns.
@@ -142,10 +155,9 @@ class Reconstruction:
             )
         chosen = np.arange(scan.M) if patterns is None else np.asarray(patterns)
         canvas, positions = self._padded()
-        probe = torch.from_numpy(self.probe)
         for first in range(0, len(chosen), BATCH):
             some = chosen[first : first + BATCH]
-            yield expected_photons(canvas, probe, positions[some]), torch.from_numpy(scan.intensity[some])
+            yield self._expected(canvas, positions, torch.from_numpy(some)), torch.from_numpy(scan.intensity[some])
 
     def _padded(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The object with room for every patch, clear (1) outside, and the positions on it."""
@@ -197,6 +209,8 @@ class Reconstruction:
         }
         arrays = {OPTIMISER + name: values for name, values in self.optimiser.items()}
         arrays |= {"object": self.object, "coverage": self.coverage, "probe": self.probe, "positions": self.positions}
+        added = {"brightness": self.brightness, "background": self.background}
+        arrays |= {name: values for name, values in added.items() if values is not None}
         save_arrays(path, FORM, arrays=arrays, plain=plain, inputs=inputs)
 
     @classmethod
@@ -211,7 +225,7 @@ class Reconstruction:
         with open_arrays(path) as source:
             values = own_values(source)
             form = "" if values is None else str(values["format"])
-            wanted = [name for name in source.headers if name in ARRAYS or name.startswith(OPTIMISER)]
+            wanted = [name for name in source.headers if name in ARRAYS or name in ADDED or name.startswith(OPTIMISER)]
             arrays = {name: source.read(name) for name in wanted} if form == FORM else {}
         if values is None:
             raise InputError(f"{source.label} is no saved reconstruction; give a file that Reconstruction.save wrote.")
@@ -235,6 +249,10 @@ def _fits(arrays: Mapping[str, NDArray[Any]], label: str) -> None:
         if values is None or values.dtype != dtype or values.ndim != axes or not values.size:
             found = "is missing" if values is None else f"is {values.dtype} of shape {values.shape}"
             raise InputError(f"{label}: {name!r} {found}; it must be {dtype} with {axes} axes: save the reconstruction again.")
+    lengths = {"brightness": (len(arrays["positions"]),), "background": arrays["probe"].shape[1:]}
+    for name, (dtype, _) in ADDED.items():
+        if name in arrays and (arrays[name].dtype != dtype or arrays[name].shape != lengths[name]):
+            raise InputError(f"{label}: {name!r} must be {dtype} of shape {lengths[name]}; save the reconstruction again.")
     object, coverage, probe, positions = (arrays[name].shape for name in ARRAYS)
     if coverage != object or probe[1] != probe[2] or probe[1] % 2 or positions[1] != 2:
         raise InputError(f"{label}: object, coverage, probe and positions do not fit each other; save the reconstruction again.")
@@ -259,4 +277,6 @@ def _restored(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> 
         settings=dict(values["settings"]),
         name=str(values["name"]),
         optimiser={name.removeprefix(OPTIMISER): stored for name, stored in arrays.items() if name.startswith(OPTIMISER)},
+        brightness=arrays.get("brightness"),
+        background=arrays.get("background"),
     )

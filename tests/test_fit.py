@@ -11,7 +11,9 @@ from ptycho_nb.losses import LOSSES
 from ptycho_nb.physics import expected_photons
 from ptycho_nb.refinement import fit as engine
 from ptycho_nb.refinement import shifts
-from ptycho_nb.refinement.fit import Adam, Fit, Rates
+from ptycho_nb.refinement.adam import Adam
+from ptycho_nb.refinement.detector import Detector
+from ptycho_nb.refinement.fit import Fit, Rates
 
 N, M, SHAPE = 16, 9, (40, 51)
 LOOK = Rates(object=0.0, probe=1e-30, positions=1e-30)  # asks for every gradient, moves nothing that shows
@@ -34,6 +36,11 @@ def problem(request, rng, monkeypatch):
     return intensity, mask, guess, 1.1 * probe, positions + 0.1
 
 
+def fit_of(intensity, mask, canvas, probe, positions, *, loss, farthest=1.0, **more):
+    """A fit of a plain detector."""
+    return Fit(Detector(intensity, mask, loss=loss), canvas, probe, positions, farthest=farthest, **more)
+
+
 def autograd(problem, mask, loss, chosen):
     """Misfit and its gradients by object, probe and positions, from the plain forward model."""
     intensity, _, canvas, probe, positions = problem
@@ -50,7 +57,7 @@ def test_gradients_are_those_of_autograd(problem, loss, masked):
     intensity, mask, canvas, probe, positions = problem
     mask = mask if masked else torch.ones_like(mask)
     chosen = [7, 2, 5, 0]
-    fit = Fit(intensity, mask, canvas, probe, positions, loss=loss, farthest=1.0)
+    fit = fit_of(intensity, mask, canvas, probe, positions, loss=loss)
     misfit = fit.step(chosen, LOOK)
     expected, (by_object, by_probe, by_positions) = autograd(problem, mask, loss, chosen)
     assert misfit == pytest.approx(expected, rel=1e-6)
@@ -68,7 +75,7 @@ def test_gradients_in_float32_with_the_short_series_are_near(problem, loss, monk
     monkeypatch.undo()
     intensity, mask, canvas, probe, positions = problem
     short = (intensity.float(), mask, canvas.to(torch.complex64), probe.to(torch.complex64), positions)
-    fit = Fit(*short, loss=loss, farthest=1.0)
+    fit = fit_of(*short, loss=loss)
     fit.step(list(range(M)), LOOK)
     _, (by_object, _, by_positions) = autograd(problem, mask, loss, list(range(M)))
     scale = 2 / (M * int(mask.sum()))
@@ -80,7 +87,7 @@ def test_gradients_in_float32_with_the_short_series_are_near(problem, loss, monk
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_misfit_is_the_loss_and_moves_nothing(problem, loss):
-    fit = Fit(*problem, loss=loss, farthest=1.0)
+    fit = fit_of(*problem, loss=loss)
     before = fit.state()
     intensity, mask, canvas, probe, positions = problem
     expected = LOSSES[loss](expected_photons(canvas, probe, positions), intensity, mask)
@@ -89,7 +96,7 @@ def test_misfit_is_the_loss_and_moves_nothing(problem, loss):
 
 
 def test_a_step_at_rest_moves_nothing(problem):
-    fit = Fit(*problem, loss="amplitude", farthest=1.0)
+    fit = fit_of(*problem, loss="amplitude")
     fit.step([0, 3], Rates(0.0, 0.0, 0.0))
     assert torch.equal(fit.object, problem[2])
     torch.testing.assert_close(fit.probe * N, problem[3])
@@ -97,7 +104,7 @@ def test_a_step_at_rest_moves_nothing(problem):
 
 
 def test_a_step_leaves_pixels_that_no_pattern_saw(problem):
-    fit = Fit(*problem, loss="amplitude", farthest=1.0)
+    fit = fit_of(*problem, loss="amplitude")
     fit.step([4], Rates(0.1, 0.0, 0.0))
     row, column = (round(float(at)) - N // 2 for at in problem[4][4])
     moved = fit.object != problem[2]
@@ -106,21 +113,21 @@ def test_a_step_leaves_pixels_that_no_pattern_saw(problem):
 
 
 def test_a_step_moves_the_positions_of_its_own_patterns_only(problem):
-    fit = Fit(*problem, loss="amplitude", farthest=1.0)
+    fit = fit_of(*problem, loss="amplitude")
     fit.step([4, 1], Rates(0.0, 0.0, 0.05))
     moved = (fit.positions != problem[4]).any(1).nonzero().ravel().tolist()
     assert moved == [1, 4]
 
 
 def test_no_position_moves_beyond_the_farthest(problem):
-    fit = Fit(*problem, loss="amplitude", farthest=0.2)
+    fit = fit_of(*problem, loss="amplitude", farthest=0.2)
     for _ in range(10):
         fit.step(list(range(M)), Rates(0.0, 0.0, 0.3))
     assert float((fit.positions - problem[4]).abs().max()) <= 0.2 + 1e-9
 
 
 def test_a_fit_with_moved_positions_agrees_with_one_cut_anew(problem):
-    fit = Fit(*problem, loss="amplitude", farthest=1.0)
+    fit = fit_of(*problem, loss="amplitude")
     for _ in range(5):
         fit.step(list(range(M)), Rates(0.01, 0.01, 0.02))
     moved = fit.misfit(list(range(M)))
@@ -129,7 +136,7 @@ def test_a_fit_with_moved_positions_agrees_with_one_cut_anew(problem):
 
 
 def test_coverage_is_the_light_of_every_pattern(problem):
-    coverage = Fit(*problem, loss="amplitude", farthest=1.0).coverage()
+    coverage = fit_of(*problem, loss="amplitude").coverage()
     expected = np.zeros(SHAPE)
     for row, column in problem[4].round().int().tolist():
         expected[row - 8 : row + 8, column - 8 : column + 8] += (problem[3].abs() ** 2).sum(0).numpy()
@@ -138,11 +145,11 @@ def test_coverage_is_the_light_of_every_pattern(problem):
 
 @pytest.mark.parametrize("rates", [Rates(0.05, 0.0, 0.0), Rates(0.05, 0.02, 0.0), Rates(0.05, 0.02, 0.02)], ids=str)
 def test_a_loaded_state_goes_on_bit_for_bit(problem, rates):
-    unbroken = Fit(*problem, loss="amplitude", farthest=1.0)
+    unbroken = fit_of(*problem, loss="amplitude")
     for _ in range(4):
         unbroken.step([0, 3, 5], rates)
     stored = {name: values.copy() for name, values in unbroken.state().items()}
-    second = Fit(*problem, loss="amplitude", farthest=1.0)
+    second = fit_of(*problem, loss="amplitude")
     second.load_state(stored)
     for fit in (unbroken, second):
         for chosen in ([1, 2, 3], [8, 4], [0, 6]):
@@ -153,8 +160,8 @@ def test_a_loaded_state_goes_on_bit_for_bit(problem, rates):
 
 def test_a_state_of_another_size_is_one_sentence(problem):
     intensity, mask, canvas, probe, positions = problem
-    stored = Fit(*problem, loss="amplitude", farthest=1.0).state()
-    wider = Fit(intensity, mask, torch.nn.functional.pad(canvas, (0, 3)), probe, positions, loss="amplitude", farthest=1.0)
+    stored = fit_of(*problem, loss="amplitude").state()
+    wider = fit_of(intensity, mask, torch.nn.functional.pad(canvas, (0, 3)), probe, positions, loss="amplitude")
     with pytest.raises(InputError, match="differs in object"):
         wider.load_state(stored)
     stored.pop("probe_steps")

@@ -160,7 +160,7 @@ class RefinementConfig(Config):
     }
 
     epochs: int | None = setting(None, "Passes over the patterns; empty: as many as read each object pixel about 400 times", label="Epochs", unit="epochs", ge=1, le=10_000)
-    batch_size: int | None = setting(None, "Patterns in a step; empty: a sixteenth of them, 16 to 48", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
+    batch_size: int | None = setting(None, "Patterns in a step; empty: a sixteenth of the scan, 16 to 48", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
     learning_rate: float = setting(0.1, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
     loss: Literal["auto", "amplitude", "poisson"] = setting("auto", "Noise model of the detector; auto chooses by the photons of the scan", label="Loss")
     refine_probe: bool = setting(True, "Fit the probe too", label="Refine probe")
@@ -172,11 +172,18 @@ class RefinementConfig(Config):
     start_learning_rate: float = setting(0.015, "Greatest step of an object pixel in a fit of four epochs from a given object; longer fits take more in proportion, up to the learning rate", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.03, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
     probe_start: float = setting(0.03, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
-    position_learning_rate: float = setting(0.02, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)
+    position_learning_rate: float = setting(0.1, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)
     max_shift: float = setting(3.0, "Farthest a position may move", label="Greatest shift", unit="px", ge=0.01, le=64, advanced=True)
     warmup: float = setting(0.15, "Share of the steps in which the learning rate rises", label="Warm-up", ge=0, le=0.9, advanced=True)
     start_amplitude: float = setting(0.75, "Amplitude of the flat start", label="Start amplitude", ge=0.01, le=10, advanced=True)
+    position_model: Literal["free", "drift", "affine"] = setting(
+        "free", "What corrected positions may do: free moves each by itself; drift moves all smoothly in the order of the scan; affine changes scale, rotation and shear", label="Position model", advanced=True
+    )
+    refine_brightness: bool = setting(False, "Fit the brightness of each pattern, for a beam that fluctuates", label="Brightness of each pattern", advanced=True)
+    refine_background: bool = setting(False, "Fit one background of photons under all patterns", label="Background", advanced=True)
+    probe_support: float | None = setting(None, "Diameter of the circle outside which the probe is zero, over the window's width; empty: no limit", label="Probe support", ge=0.05, le=1.5, advanced=True)
     holdout: float = setting(0.0, "Share of well-covered patterns kept out of the fit to judge it", label="Held-out share", ge=0, le=0.5, advanced=True)
+    held_pixels: float = setting(0.0, "Share of the detector pixels, others in each pattern, kept out of the fit to judge it; unlike whole patterns they also judge fitted positions and brightness", label="Held-out pixels", ge=0, le=0.5, advanced=True)
 
 
 class ViewConfig(Config):

@@ -27,8 +27,8 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     A short iterative fit, its step sizes falling to zero as the time runs out. Few epochs
     want small batches, larger steps and a probe that moves nearly at once. Of a scan that
     cannot be gone over ten times only the middle is fitted, sharp where the whole would
-    be a blur; the result is then of fewer patterns, those of ``looked_at(scan, result)``
-    (``from ptycho_nb.quick_look import looked_at``), which is the scan to judge it by.
+    be a blur; the result is then of fewer patterns, those of ``looked_at(scan, result)``,
+    which is the scan to judge it by.
 
     Parameters
     ----------
@@ -62,7 +62,14 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
 
 
 def looked_at(scan: Scan, result: Reconstruction) -> Scan:
-    """The part of a scan that a quick look at it is of: all of it, or its middle."""
+    """The part of a scan that a quick look at it is of: all of it, or its middle.
+
+    Parameters
+    ----------
+    scan : Scan
+    result : Reconstruction
+        Of ``quick_look(scan)``.
+    """
     count = len(result.positions)
     return scan if count >= scan.M else scan.select(middle(scan, count))
 

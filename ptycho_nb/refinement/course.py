@@ -15,6 +15,7 @@ from ptycho_nb.scan import Scan
 READS = 400  # of each object pixel, on average: the measured and simulated scans tried gain nothing clear by more
 FEWEST, MOST = 16, 128  # epochs
 SHARE, SMALLEST, LARGEST = 16, 16, 48  # steps an epoch at least, and patterns in one
+DETECTOR_RATE = 0.02  # greatest relative step of brightness and background
 ALTERNATE = 2  # the probe moves in each second step: all patterns share it, and its gradient is a quarter of a step
 
 
@@ -59,4 +60,5 @@ def rates(config: RefinementConfig, progress: float, object_rate: float, number:
         object=object_rate * course,
         probe=config.probe_learning_rate * moving if config.refine_probe and number % ALTERNATE == 0 else 0.0,
         positions=config.position_learning_rate * moving if config.refine_positions else 0.0,
+        detector=DETECTOR_RATE * moving if config.refine_brightness or config.refine_background else 0.0,
     )

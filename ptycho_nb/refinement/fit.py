@@ -6,8 +6,7 @@ zero frequency at the corner, and transforms are unscaled with 1/N held by the p
 
 References
 ----------
-Gradients: Guizar-Sicairos & Fienup, Opt. Express 16, 7264 (2008), eqs. 7-12.
-Adam: Kingma & Ba, ICLR 2015. Incoherent modes: Thibault & Menzel, Nature 494, 68 (2013).
+Gradients: Guizar-Sicairos & Fienup, Opt. Express 16, 7264 (2008), eqs. 7-12. Incoherent modes: Thibault & Menzel, Nature 494, 68 (2013).
 """
 
 from __future__ import annotations
@@ -21,22 +20,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.adam import adam
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.losses import FLOOR
 from ptycho_nb.patches import illumination
 from ptycho_nb.physics import whole_and_rest
+from ptycho_nb.refinement.adam import Adam
+from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.shifts import TERMS, Shifts, affordable
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Step sizes of one step: object [transmission], probe [of its maximum], positions [px]; 0 keeps still."""
+    """Step sizes of one step: object [transmission], probe [of its maximum], positions [px], detector (brightness
+    and background, relative); 0 keeps still."""
 
     object: float
     probe: float
     positions: float
+    detector: float = 0.0
 
 
 class Fit:
@@ -44,40 +45,36 @@ class Fit:
 
     Parameters
     ----------
-    intensity : float32 Tensor, shape (M, N, N)
-        Measured photons, zero frequency at the centre.
-    mask : bool Tensor, shape (N, N)
+    detector : Detector
+        What was measured.
     object : complex64 Tensor, shape (H, W)
         Start. Every patch lies on it.
     probe : complex64 Tensor, shape (P, N, N)
         Start [sqrt(photons)].
     positions : float64 Tensor, shape (M, 2)
         Probe centres on the object's array (row, col) [px].
-    loss : "amplitude" or "poisson"
     farthest : float
         No position moves farther from its start than this [px].
-    floor : float
-        As for ``losses.LOSSES`` [photons].
+    ways : real Tensor, shape (M, K), optional
+        Positions move by ``ways @ coefficients`` (K, 2), fitted [px]; each by itself where left out.
+    support : real Tensor, shape (N, N), optional
+        The probe is zero where this is.
     """
 
     def __init__(
         self,
-        intensity: Tensor,
-        mask: Tensor,
+        detector: Detector,
         object: Tensor,
         probe: Tensor,
         positions: Tensor,
         *,
-        loss: str,
         farthest: float,
-        floor: float = FLOOR,
+        ways: Tensor | None = None,
+        support: Tensor | None = None,
     ) -> None:
-        self.N, self.loss, self.farthest, self.floor = int(probe.shape[-1]), loss, farthest, floor
-        photons = torch.fft.ifftshift(intensity, dim=(-2, -1))
-        self.measured = photons.add_(self.floor).sqrt_() if loss == "amplitude" else photons  # in place: ifftshift made a copy
-        self.mask = None if bool(mask.all()) else torch.fft.ifftshift(mask).to(probe.real.dtype)
+        self.detector, self.N, self.farthest, self.support = detector, int(probe.shape[-1]), farthest, support
         self.object = object.clone()
-        self.probe = probe / self.N
+        self.probe = probe / self.N if support is None else probe * support / self.N
         self.start = positions.to(probe.device, probe.real.dtype)
         self.positions = self.start.clone()
         self.probe_peak = float(self.probe.abs().amax())
@@ -86,8 +83,10 @@ class Fit:
         self.movers = {
             "object": Adam(torch.view_as_real(self.object)),
             "probe": Adam(torch.view_as_real(self.probe)),
-            "positions": Adam(self.positions),
+            "positions": Adam(self.positions if ways is None else self.positions.new_zeros(ways.shape[1], 2)),
+            **detector.movers,
         }
+        self.ways = None if ways is None else ways.to(self.positions)
         self.recut()
 
     def recut(self) -> None:
@@ -131,8 +130,7 @@ class Fit:
 
     def misfit(self, chosen: list[int]) -> float:
         """Mean misfit of some patterns [a pixel], nothing moved."""
-        far = torch.fft.fft2(self.exit_waves(chosen)[2])
-        return self._misfit(far, self._rows(self.measured, chosen))[0]
+        return self.detector.compare(torch.fft.fft2(self.exit_waves(chosen)[2]), chosen)[0]
 
     def coverage(self) -> Tensor:
         """Photons (H, W) that fell on each object pixel, in units of the probe as it is now."""
@@ -143,6 +141,7 @@ class Fit:
         """All that ``load_state`` needs to go on as if nothing had happened."""
         stored = {"object": self.object, "probe": self.probe, "positions": self.positions, "probe_peak": torch.tensor(self.probe_peak)}
         for name, mover in self.movers.items():
+            stored |= {f"{name}_values": mover.values} if name not in ("object", "probe") else {}
             stored |= {f"{name}_mean": mover.mean, f"{name}_square": mover.square, f"{name}_steps": mover.steps}
         stored |= {"whole": self._whole, "terms": torch.tensor(self._shifts.terms), "still": torch.tensor(self._still)}
         return {name: values.cpu().numpy().copy() for name, values in stored.items()}
@@ -163,6 +162,8 @@ class Fit:
         for target, name in ((self.object, "object"), (self.probe, "probe"), (self.positions, "positions")):
             target.copy_(torch.from_numpy(stored[name]))
         for name, mover in self.movers.items():
+            if name not in ("object", "probe"):
+                mover.values.copy_(torch.from_numpy(stored[f"{name}_values"]))
             mover.mean.copy_(torch.from_numpy(stored[f"{name}_mean"]))
             mover.square.copy_(torch.from_numpy(stored[f"{name}_square"]))
             mover.steps.copy_(torch.from_numpy(stored[f"{name}_steps"]))
@@ -182,33 +183,15 @@ class Fit:
         """Move by one step on patterns ``chosen``; their mean misfit before it [a pixel]. Nothing moves where that is not finite."""
         patches, probes, waves = self.exit_waves(chosen)
         far = torch.fft.fft2(waves)
-        misfit, ratio = self._misfit(far, self._rows(self.measured, chosen))
+        misfit, factor = self.detector.compare(far, chosen)
         if not math.isfinite(misfit):
             return misfit
-        back = torch.fft.ifft2(torch.mul(far, ratio.unsqueeze(1), out=far), norm="forward")  # unscaled: the adjoint of fft2
+        back = torch.fft.ifft2(torch.mul(far, factor.unsqueeze(1), out=far), norm="forward")  # unscaled: the adjoint of fft2
         self._object_gradient(chosen, back, probes)
         if rates.probe or rates.positions:
             self._probe_gradient(chosen, back, patches, rates)
         self._move(chosen, rates)
         return misfit
-
-    def _misfit(self, far: Tensor, measured: Tensor) -> tuple[float, Tensor]:
-        """Mean misfit and the factor that turns the far field into its gradient."""
-        photons = _summed(far.real.square().add_(far.imag.square())).add_(self.floor)
-        if self.loss == "amplitude":
-            amplitude = photons.sqrt_()
-            difference = amplitude - measured
-            ratio = difference / amplitude
-        else:
-            ratio = 1 - measured / photons
-            difference = photons - self.floor - measured - measured * torch.log(photons / (measured + self.floor))
-        if self.mask is not None:
-            ratio.mul_(self.mask)
-            difference.mul_(self.mask)
-        flat = difference.flatten()
-        total = torch.dot(flat, flat) if self.loss == "amplitude" else flat.sum()
-        believed = len(measured) * (float(self.mask.sum()) if self.mask is not None else self.N**2)
-        return float(total) / believed, ratio
 
     def _object_gradient(self, chosen: list[int], back: Tensor, probes: Tensor) -> None:
         self.movers["object"].gradient.zero_()
@@ -224,9 +207,11 @@ class Fit:
         exit_gradient = back * patches.conj_physical_()  # (B, P, N, N)
         if rates.positions:
             slopes = self._shifts.slopes(self.positions[chosen] - self._whole[chosen])
-            for axis in range(2):
-                moved = _combine(slopes[axis], self.fields())
-                self.movers["positions"].gradient[chosen, axis] = (exit_gradient * moved.conj()).real.sum((1, 2, 3))
+            pulls = [(exit_gradient * _combine(slopes[axis], self.fields()).conj()).real.sum((1, 2, 3)) for axis in range(2)]
+            if self.ways is None:
+                self.movers["positions"].gradient[chosen] = torch.stack(pulls, 1)
+            else:
+                self.movers["positions"].gradient.copy_(self.ways[chosen].T @ torch.stack(pulls, 1))
         if rates.probe:
             fields = _combine(self._coefficients(chosen).T, exit_gradient)
             self.movers["probe"].gradient.copy_(torch.view_as_real(self._shifts.fields_adjoint(fields)))
@@ -235,47 +220,17 @@ class Fit:
         self.movers["object"].move(rates.object)
         if rates.probe:
             self.movers["probe"].move(rates.probe * self.probe_peak)
+            if self.support is not None:
+                self.probe.mul_(self.support)
             self._fields = None
         if rates.positions:
-            self.movers["positions"].move(rates.positions, rows=chosen)
+            self.movers["positions"].move(rates.positions, rows=None if self.ways is not None else chosen)
+            if self.ways is not None:
+                self.positions.copy_(self.start + self.ways @ self.movers["positions"].values)
             self.positions.copy_(self.start + (self.positions - self.start).clamp_(-self.farthest, self.farthest))
             self._still = False
-
-
-class Adam:
-    """Adam on one array in place, without the bookkeeping of an optimiser class: a sixth of a step here."""
-
-    BETAS = (0.85, 0.97)
-
-    def __init__(self, values: Tensor) -> None:
-        self.values, self.gradient = values, torch.zeros_like(values)
-        self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
-        self.steps = torch.zeros((), device=values.device)
-
-    def move(self, rate: float, rows: list[int] | None = None) -> None:
-        """Step against the gradient, no value by much more than ``rate``; only some rows if they are named."""
-        arrays = [self.values, self.gradient, self.mean, self.square]
-        chosen = arrays if rows is None else [array[rows] for array in arrays]
-        values, gradient, mean, square = chosen
-        adam(
-            [values],
-            [gradient],
-            [mean],
-            [square],
-            [],
-            [self.steps],
-            fused=True,
-            amsgrad=False,
-            beta1=self.BETAS[0],
-            beta2=self.BETAS[1],
-            lr=rate,
-            weight_decay=0.0,
-            eps=1e-12,
-            maximize=False,
-        )
-        if rows is not None:
-            for array, moved in zip(arrays, chosen, strict=True):
-                array[rows] = moved
+        if rates.detector:
+            self.detector.move(chosen, rates.detector)
 
 
 def _summed(modes: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Listener, Preview, State, interrupt_stops
 from ptycho_nb.machine import borrowed_threads, device_label, pick_device
 from ptycho_nb.refinement.course import passes, rates
+from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
-from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe
+from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe, support, ways
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -109,15 +110,15 @@ class _Run:
         self.judged = held_out(scan, config.holdout, config.seed)
         self.fitted = np.setdiff1d(np.arange(scan.M), self.judged)
         self.photons = float(np.sum(np.abs(probe) ** 2))
+        along, inside = ways(self.measured, config.position_model), support(config.probe_support, scan.N)
         self.fit = Fit(
-            torch.from_numpy(scan.intensity).to(device),
-            torch.from_numpy(scan.mask).to(device),
+            self._detector(device),
             torch.from_numpy(start_object(self.space, begin, config)).to(device),
             torch.from_numpy(start_probe(probe, config.probe_modes)).to(device),
             torch.from_numpy(self.measured - self.space.origin),
-            loss=self.loss,
             farthest=config.max_shift,
-            floor=dark_floor(scan, self.loss),
+            ways=None if along is None else torch.from_numpy(along),
+            support=None if inside is None else torch.from_numpy(inside).to(device),
         )
         self.order = np.array([self.passes.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
@@ -128,6 +129,18 @@ class _Run:
             self._take_up(earlier)
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
         self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
+
+    def _detector(self, device: torch.device) -> Detector:
+        return Detector(
+            torch.from_numpy(self.scan.intensity).to(device),
+            torch.from_numpy(self.scan.mask).to(device),
+            loss=self.loss,
+            floor=dark_floor(self.scan, self.loss),
+            brightness=self.config.refine_brightness,
+            background=self.config.refine_background,
+            held=self.config.held_pixels,
+            seed=self.config.seed,
+        )
 
     def _take_up(self, earlier: Reconstruction) -> None:
         if not np.array_equal(earlier.optimiser["order"], self.order):
@@ -173,6 +186,8 @@ class _Run:
         metrics = {"train_loss": sum(steps) / len(steps)}
         if len(self.judged):
             metrics["val_loss"] = self.fit.misfit(self.judged.tolist())
+        elif self.config.held_pixels:
+            metrics["val_loss"] = float(self.fit.detector.judged[self.fitted].mean())
         if self.config.refine_positions:
             self.fit.recut()
         elif self.config.refine_probe and (self.step // self.per_epoch) % RENEWED == 0:
@@ -184,7 +199,7 @@ class _Run:
         return Preview(self._object(), self.space.canvas.origin, self._probe())
 
     def _object(self) -> NDArray[np.complex64]:
-        return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop] / self._gain())
+        return np.ascontiguousarray(self.fit.object.cpu().numpy()[self.space.crop] * np.float32(self.fit.detector.gain**0.5) / self._gain())
 
     def _probe(self) -> NDArray[np.complex64]:
         return by_power(np.asarray((self.fit.probe * self.fit.N).cpu().numpy() * self._gain(), dtype=np.complex64))
@@ -197,6 +212,9 @@ class _Run:
         """What the run has reached."""
         numbers = {"step": self.step, "photons": self.photons, "rate": self.rate}
         where = {**{name: np.array(value) for name, value in numbers.items()}, "order": self.order, "measured": self.measured}
+        brightness, background = self.fit.detector.brightness, self.fit.detector.background
+        if self.config.held_pixels:
+            where["judged"] = self.fit.detector.judged.cpu().numpy()
         moved = self.fit.positions.cpu().numpy().astype(np.float64) + self.space.origin
         return Reconstruction(
             object=self._object(),
@@ -212,6 +230,8 @@ class _Run:
             settings={**self.behind, "refinement": self.config.model_dump(mode="json")},
             name=self.scan.name,
             optimiser={**self.fit.state(), **where},
+            brightness=None if brightness is None else brightness.cpu().numpy().astype(np.float64),
+            background=None if background is None else background.cpu().numpy(),
         )
 
 

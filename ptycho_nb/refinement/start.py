@@ -16,6 +16,7 @@ from ptycho_nb.scan import MARGIN, Canvas, Scan
 
 ENOUGH = 1e5  # photons a pattern from which noise is nearly Gaussian and the amplitude loss forgives the model's own errors better
 DARK = 0.03  # of the root of a pixel's mean photons: the best or near it from 3e3 to 3e5 photons a pattern
+DRIFT = 4  # degree of the polynomial that a drift follows
 SEED_POWER = 0.02  # of the first mode, given to each further mode at the start
 
 
@@ -108,6 +109,29 @@ def by_power(probe: NDArray[np.complex64]) -> NDArray[np.complex64]:
         return probe
     _, power, modes = np.linalg.svd(probe.reshape(len(probe), -1), full_matrices=False)
     return np.asarray((power[:, None] * modes).reshape(probe.shape), dtype=np.complex64)
+
+
+def ways(positions: NDArray[np.float64], model: str) -> NDArray[np.float64] | None:
+    """How all positions (M, 2) may move together, (M, K), each column at most one; None where each moves by itself.
+
+    ``drift``: Legendre polynomials of the pattern's place in the scan, up to degree 4.
+    ``affine``: one, and row and column over the scan's half width, which make scale, rotation and
+    shear. The common shift is not in the data; without it the object would have to move instead.
+    """
+    if model == "free":
+        return None
+    if model == "drift":
+        return np.asarray(np.polynomial.legendre.legvander(np.linspace(-1, 1, len(positions)), DRIFT), dtype=np.float64)
+    centred = positions - (positions.max(0) + positions.min(0)) / 2
+    return np.column_stack([np.ones(len(positions)), centred / max(float(np.abs(centred).max()), 1e-9)])
+
+
+def support(share: float | None, N: int) -> NDArray[np.float32] | None:
+    """One inside a circle of ``share`` of the window's width, zero outside, (N, N); None for no limit."""
+    if share is None:
+        return None
+    axis = np.arange(N) - N // 2
+    return np.asarray(np.hypot(axis[:, None], axis) <= share * N / 2, dtype=np.float32)
 
 
 def held_out(scan: Scan, share: float, seed: int) -> NDArray[np.int64]:

@@ -41,8 +41,10 @@ REFERENCES = {
     "Li et al. 2021": "Z. Li et al., Fourier neural operator for parametric partial differential equations, ICLR (2021).",
     "Loshchilov & Hutter 2019": "I. Loshchilov & F. Hutter, Decoupled weight decay regularization, ICLR (2019).",
     "Miao et al. 1998": "J. Miao, D. Sayre & H. N. Chapman, J. Opt. Soc. Am. A 15, 1662 (1998).",
+    "Odstrčil et al. 2018": "M. Odstrčil, A. Menzel & M. Guizar-Sicairos, Opt. Express 26, 3108 (2018).",
     "Thibault & Guizar-Sicairos 2012": "P. Thibault & M. Guizar-Sicairos, New J. Phys. 14, 063004 (2012).",
     "Thibault & Menzel 2013": "P. Thibault & A. Menzel, Nature 494, 68 (2013).",
+    "Thurman & Fienup 2009": "S. T. Thurman & J. R. Fienup, J. Opt. Soc. Am. A 26, 1008 (2009).",
 }
 
 
@@ -197,6 +199,7 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
         f"The fit took {' in batches of '.join(counts)}, with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
         _probe(result, config),
         _positions(result, config),
+        *_detector(config),
     ]
     if config.holdout:
         told.append(f"A share of {config.holdout:g} of the patterns was kept out of the fit to judge it.")
@@ -219,7 +222,24 @@ def _positions(result: Reconstruction, config: RefinementConfig) -> str:
     moved = ""
     if measured is not None and measured.shape == result.positions.shape:
         moved = f"; they moved by {np.sqrt(np.square(result.positions - measured).sum(1).mean()):.3g} px (root mean square)"
-    return f"The positions were fitted too, each free to move {config.max_shift:g} px{moved}."
+    if config.position_model == "free":
+        return f"The positions were fitted too, each free to move {config.max_shift:g} px{moved}."
+    together = "by one scale, rotation and shear" if config.position_model == "affine" else "by a smooth drift in the order of the scan"
+    return f"The positions were fitted too, all together {together}, none by more than {config.max_shift:g} px{moved}."
+
+
+def _detector(config: RefinementConfig) -> list[str]:
+    """What else was fitted or kept out."""
+    told = []
+    if config.refine_brightness:
+        told.append("The brightness of each pattern was fitted too (Odstrčil et al. 2018).")
+    if config.refine_background:
+        told.append("One background of photons under all patterns was fitted too (Thurman & Fienup 2009).")
+    if config.probe_support is not None:
+        told.append(f"The probe was kept to a circle of {config.probe_support:g} of the window's width.")
+    if config.held_pixels:
+        told.append(f"A share of {config.held_pixels:g} of the pixels of each pattern was kept out of the fit to judge it.")
+    return told
 
 
 def _end(result: Reconstruction) -> list[str]:

@@ -23,7 +23,7 @@ from ptycho_nb.training.callbacks import Limits, Position
 from ptycho_nb.training.kernel import borrowed_kernel
 from ptycho_nb.training.result import Standing, Training, copied
 
-PREVIEW_PATTERNS = 1024  # at most so many make a preview
+PREVIEW_LAYERS, PREVIEW_PATTERNS = 4, 1024  # patches over each pixel of the scanned field, on average, make a preview; at most so many
 
 
 def train(
@@ -174,8 +174,10 @@ def _fit(module: PtychoPINN, batches: Loaders, epochs: int, callbacks: list[L.Ca
 
 
 def _preview(module: PtychoPINN, scan: Scan) -> Preview:
-    """What the model makes of an even choice of patterns."""
-    some = np.unique(np.linspace(0, scan.M - 1, min(scan.M, PREVIEW_PATTERNS)).round().astype(int))
+    """What the model makes of an even choice of patterns, few enough to cost no more than some steps."""
+    field = np.prod(np.ptp(scan.positions, axis=0) + module.facts.width)
+    enough = int(np.ceil(PREVIEW_LAYERS * field / module.facts.width**2))
+    some = np.unique(np.linspace(0, scan.M - 1, min(scan.M, enough, PREVIEW_PATTERNS)).round().astype(int))
     canvas = scan.canvas
     positions = torch.from_numpy(scan.positions[some] - np.array(canvas.origin)).float().to(module.device)
     found = module.preview(torch.from_numpy(scan.intensity[some]), positions, canvas.shape)

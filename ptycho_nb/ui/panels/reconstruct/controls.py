@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
-from ptycho_nb.config import CONFIGS, Config
+from ptycho_nb.config import CONFIGS, Config, RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
+from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import STYLE, Fold, LossFrame, OwnKeys, Pane, PreviewFrame, close_all, tag
 from ptycho_nb.ui.forms import Form, SettingsFile
+from ptycho_nb.ui.panels.reconstruct.freedoms import FreedomCheck
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
 
 TITLES = {
@@ -40,7 +42,13 @@ class Controls:
         By section.
     """
 
-    def __init__(self, method: str, configs: Mapping[str, Config]) -> None:
+    def __init__(
+        self,
+        method: str,
+        configs: Mapping[str, Config],
+        wanted: Callable[[], tuple[Scan, RefinementConfig]],
+        use: Callable[[RefinementConfig], object],
+    ) -> None:
         self.forms: dict[str, Form[Any]] = {name: Form(configs.get(name, CONFIGS[name]()), title) for name, title in TITLES.items()}
         self.method = widgets.RadioButtons(
             options=[(f"{name}: {way.line}", name) for name, way in METHODS.items()],
@@ -65,8 +73,10 @@ class Controls:
             continuous_update=False,
         )
         self.loss, self.preview = LossFrame(), PreviewFrame()
+        self.freedoms = FreedomCheck(wanted, use)
+        self._asks = Fold([self.freedoms.widget], titles=("What the data ask for",), selected_index=None)
         self._network = widgets.VBox([self.forms["training"].widget, self._folded()])
-        self._fit = self.forms["refinement"].widget
+        self._fit = widgets.VBox([self.forms["refinement"].widget, self._asks])
         self.widget = self._built()
         self.widget.add_class("pnb-panel")
         self.arrange()
@@ -145,6 +155,7 @@ class Controls:
 
     def close(self) -> None:
         """Take every widget away."""
+        self.freedoms.task.close()
         for form in self.forms.values():
             form.close()
         close_all(self.widget)

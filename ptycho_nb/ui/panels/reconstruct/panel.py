@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ptycho_nb.config import Config
+from ptycho_nb.config import Config, RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import History, State
 from ptycho_nb.result import Reconstruction
@@ -47,11 +47,10 @@ class ReconstructPanel:
     state : State
     remains : Remains
         Two plain outputs for the pictures that stay in the notebook.
-
     """
 
     def __init__(self, scan: Scan | None = None, *configs: Config, method: str = "Iterative", source: Source = None) -> None:
-        self.controls = Controls(known(method), by_section(configs))
+        self.controls = Controls(known(method), by_section(configs), self._asked, self.set)
         self.progress = ProgressFrame(self.controls.numbers, self._moved)
         self.drawer = Drawer([self.progress, self.controls.loss, self.controls.preview])
         screen = Screen(self._say, self.controls.problem.put, self._begin_part, self._prepare, self._sum_up)
@@ -67,7 +66,7 @@ class ReconstructPanel:
     def _connect(self) -> None:
         c = self.controls
         c.start.on_click(lambda _: self._click())
-        c.go_on.on_click(guarded(self._click_more, c.problem.put))
+        c.go_on.on_click(guarded(lambda: self._click(c.epochs_more), c.problem.put))
         c.pause.on_click(lambda _: self._click_pause())
         c.stop.on_click(lambda _: self.stop())
         c.method.observe(lambda _: self._edited(), "value")
@@ -94,6 +93,7 @@ class ReconstructPanel:
                 raise InputError("A run is under way on the present scan; stop it before you set another.")
             self._scan, self._runner.outcome, self._times, self.state = scan, None, Times(), State.IDLE
             self.controls.after.put()
+            self.controls.freedoms.clear()
             self.controls.scan.put(NO_SCAN if scan is None else scan_in_words(scan))
             self._edited()
 
@@ -118,7 +118,7 @@ class ReconstructPanel:
         return None if self._runner.outcome is None else self._runner.outcome.result
 
     @property
-    def failure(self) -> Exception | None:
+    def failure(self) -> BaseException | None:
         """What ended the last run, where it failed."""
         return self._runner.failure
 
@@ -210,14 +210,8 @@ class ReconstructPanel:
     def _click(self, more: int = 0) -> None:
         self._runner.start(lambda runner: self._job(runner, more))
 
-    def _click_more(self) -> None:
-        self._click(self.controls.epochs_more)
-
     def _click_pause(self) -> None:
-        if self._runner.control.paused:
-            self.resume()
-        else:
-            self.pause()
+        (self.resume if self._runner.control.paused else self.pause)()
 
     def _job(self, runner: Runner, more: int = 0) -> Job:
         """What the settings ask for."""
@@ -226,12 +220,20 @@ class ReconstructPanel:
         configs = self.configs
         if more and not self._resumable:
             raise InputError(f"There is no run of {self.method} to go on with; press Start first.")
+        self._forecast.refuse(Question(self._scan, configs))
         self._forecast.cancel()
+        self.controls.freedoms.task.stop()
         self.progress.begin()
         self.controls.problem.put()
         self.controls.after.put()
         earlier = runner.outcome if more else None
         return Job(self.method, self._scan, configs, runner.hear, runner.control, runner.say, earlier, more)
+
+    def _asked(self) -> tuple[Scan, RefinementConfig]:
+        """What the check of freedoms begins from."""
+        if self._scan is None or self.busy:
+            raise InputError(NO_SCAN if self._scan is None else "A run is under way; try freedoms when it has ended.")
+        return self._scan, self.controls.forms["refinement"].config
 
     def _prepare(self, run: Run, goes_on: bool) -> None:
         """The pictures of another run; a measurement of its time that is under way ends first."""

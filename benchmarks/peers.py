@@ -1,11 +1,11 @@
-"""Pty-Chi and ptycho_nb in turn on the same scans, one thread each, by the same metrics.
+"""Pty-Chi, CDTools and ptycho_nb in turn on the same scans, one thread each, by the same metrics.
 
     sh make_peers_env.sh PEERS
     python peers.py --peers PEERS [--seed 7] [SCAN.npz ...]
 
 Each scan named, and four simulated ones drawn with ``--seed``, are fitted by ``refine(scan)``
-with its defaults, timed as the call alone, and by Pty-Chi's Adam with step decay (60 epochs; 20
-on a scan without a known object), timed as its epochs alone. Objects are scored against the
+with its defaults, timed as the call alone, and by Pty-Chi's and CDTools' Adam with step decay (60
+epochs; 20 on a scan without a known object), timed as their epochs alone. Objects are scored against the
 known one, or, without one, by two half-data fits that start flat and share only the probe.
 """
 
@@ -27,16 +27,17 @@ from ptycho_nb import Reconstruction, RefinementConfig, Scan, SimulationConfig, 
 from ptycho_nb.resolution import compared as agreement
 from ptycho_nb.resolution import halves
 
-DRIVER = Path(__file__).with_name("run_ptychi.py")
+DRIVERS = {"Pty-Chi": "run_ptychi.py", "CDTools": "run_cdtools.py"}
 SCORES = ["R", "amplitude SSIM", "phase SSIM", "phase MAE [rad]", "half-data half-period [px]"]
-HEAD = ["scan", "program", *SCORES, "seconds", "Pty-Chi's time over ours"]
+HEAD = ["scan", "program", *SCORES, "seconds", "its time over ours"]
 KNOWN_EPOCHS, MEASURED_EPOCHS = 60, 20
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Pty-Chi in its own environment."""
+    """Another program, in the environment of the peers."""
 
+    name: str
     python: Path
     epochs: int | None = None
 
@@ -47,17 +48,17 @@ class Peer:
         with tempfile.TemporaryDirectory() as folder:
             given, found = Path(folder, "scan.npz"), Path(folder, "found.npz")
             np.savez(given, intensity=scan.intensity, positions=scan.positions - origin, probe=scan.probe, shape=np.array(shape))
-            command = [self.python, DRIVER, given, found, "--epochs", str(epochs)]
-            environment = {**os.environ, "PYTHONPATH": ""}
+            command = [self.python, Path(__file__).with_name(DRIVERS[self.name]), given, found, "--epochs", str(epochs)]
+            environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "Agg"}
             subprocess.run([str(part) for part in command], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             with np.load(found) as result:
-                return float(result["seconds"]), _as_ours(result["object"], result["probe"], scan)
+                return float(result["seconds"]), _as_ours(result["object"], result["probe"], scan, self.name)
 
 
-def _as_ours(found: np.ndarray, probe: np.ndarray, scan: Scan) -> Reconstruction:
+def _as_ours(found: np.ndarray, probe: np.ndarray, scan: Scan, name: str) -> Reconstruction:
     coverage = np.ones(found.shape, np.float32)
     origin = scan.canvas.origin
-    return Reconstruction(found, coverage, probe, scan.positions, origin, scan.pixel_size, "Pty-Chi", State.DONE, name=scan.name)
+    return Reconstruction(found, coverage, probe, scan.positions, origin, scan.pixel_size, name, State.DONE, name=scan.name)
 
 
 def ours(config: RefinementConfig | None) -> Callable[[Scan], tuple[float, Reconstruction]]:
@@ -85,9 +86,10 @@ def drawn(seed: int, small: bool) -> list[Scan]:
     return scans
 
 
-def compared(scan: Scan, peer: Peer, config: RefinementConfig | None, times: int) -> list[list[str]]:
-    """A row for Pty-Chi and one for ours, in turn ``times`` times; medians of the seconds."""
-    programs: dict[str, Callable[[Scan], tuple[float, Reconstruction]]] = {"Pty-Chi": peer.fit, "ptycho_nb": ours(config)}
+def compared(scan: Scan, peers: list[Peer], config: RefinementConfig | None, times: int) -> list[list[str]]:
+    """A row for each peer and one for ours, in turn ``times`` times; medians of the seconds."""
+    programs: dict[str, Callable[[Scan], tuple[float, Reconstruction]]] = {peer.name: peer.fit for peer in peers}
+    programs["ptycho_nb"] = ours(config)
     rounds = [{name: fit(scan) for name, fit in programs.items()} for _ in range(times)]
     seconds = {name: statistics.median(r[name][0] for r in rounds) for name in programs}
     rows = []
@@ -95,10 +97,10 @@ def compared(scan: Scan, peer: Peer, config: RefinementConfig | None, times: int
         found = rounds[0][name][1]
         quality = triple(found, scan) if scan.truth is not None else ("", "", "")
         resolution = "" if scan.truth is not None else f"{agreement(*(fit(half)[1] for half in halves(scan))).half_period:.2f}"
-        ratio = "" if name == "Pty-Chi" else f"{seconds['Pty-Chi'] / seconds[name]:.1f}"
+        ratio = "" if name == "ptycho_nb" else f"{seconds[name] / seconds['ptycho_nb']:.1f}"
         rows.append([scan.name, name, f"{found.r_factor(scan):.4f}", *quality, resolution, f"{seconds[name]:.2f}", ratio])
     if scan.truth is not None and scan.true_probe is not None:
-        true = _as_ours(scan.truth, scan.true_probe, scan)
+        true = _as_ours(scan.truth, scan.true_probe, scan, "truth")
         rows.append([scan.name, "the truth itself", f"{true.r_factor(scan):.4f}", "1", "1", "0", "", "", ""])
     return rows
 
@@ -111,15 +113,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws the simulated scans")
     parser.add_argument("--no-simulated", action="store_true", help="the named files only")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", choices=DRIVERS, nargs="+", default=list(DRIVERS), help="these peers")
     parser.add_argument("--quick", action="store_true", help="see that it works: two epochs, once")
     arguments = parser.parse_args()
     one_thread()
     print(machine())
-    peer = Peer(arguments.peers / "bin" / "python", 2 if arguments.quick else None)
+    peers = [Peer(name, arguments.peers / "bin" / "python", 2 if arguments.quick else None) for name in arguments.only]
     config = RefinementConfig(epochs=2) if arguments.quick else None
     scans = [load_scan(path) for path in arguments.scans]
     scans += [] if arguments.no_simulated else drawn(arguments.seed, arguments.quick)
-    rows = [row for scan in scans for row in compared(scan, peer, config, 1 if arguments.quick else arguments.repeats)]
+    rows = [row for scan in scans for row in compared(scan, peers, config, 1 if arguments.quick else arguments.repeats)]
     print(f"\nsimulated scans drawn with seed {arguments.seed}\n\n{table(HEAD, rows)}")
 
 

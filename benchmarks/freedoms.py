@@ -59,9 +59,7 @@ def rows(name: str, scan: Scan, config: RefinementConfig) -> list[list[object]]:
     for one in ranked:
         scores = triple(one.result, scan)[:2] if scan.truth is not None else ("", "")
         change, misfit = f"{-100 * one.gain:+.2f} ± {100 * one.error:.2f} %", f"{one.result.r_factor(scan):.4f}"
-        found.append(
-            [name, one.name, change, "yes" if one.helps else "", misfit, *scores, f"{one.seconds:.1f}"]
-        )
+        found.append([name, one.name, change, "yes" if one.helps else "", misfit, *scores, f"{one.seconds:.1f}"])
     if scan.truth is not None:
         phase = [compare_objects(one.result.object, scan.truth, one.result.scanned).phase.ssim for one in ranked]
         agreed = spearmanr([one.gain for one in ranked], phase).statistic

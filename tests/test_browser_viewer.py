@@ -262,6 +262,12 @@ def test_a_point_is_picked_by_mouse_and_by_keyboard(show):
     assert seen.words == "row 11, column 30: amplitude 910, phase −0.91 rad"
 
 
+def test_a_drag_carries_the_point(show):
+    seen = show(mode="point")
+    seen.drag((10.5, 10.5), (30.5, 40.5))
+    assert seen.get("point") == pytest.approx([30, 40], abs=0.3)
+
+
 def test_the_cross_takes_the_view_along_and_stays_in_the_field(show):
     seen = show(region=(20, 30, 30, 40), mode="point")
     seen.stage.focus()

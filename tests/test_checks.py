@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ptycho_nb.checks import RECONSTRUCTION_CHECKS, SCAN_CHECKS, Finding, Severity, checks, noise_r_factor
+from ptycho_nb.checks import RECONSTRUCTION_CHECKS, SCAN_CHECKS, Finding, Severity, checks, good_pixels, noise_r_factor
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.history import State
 from ptycho_nb.result import Reconstruction
@@ -171,6 +171,8 @@ def test_masked_pixels_are_not_complained_of(good):
     mask[2, 60] = mask[32, 20] = False
     assert {"hot", "dead"} <= set(words(bad))
     assert not {"hot", "dead"} & set(words(bad.replace(mask=mask)))
+    assert (good_pixels(bad) == mask).all()
+    assert good_pixels(bad.replace(mask=mask)).sum() == mask.sum()
 
 
 def test_the_gravest_comes_first(good):

@@ -115,7 +115,7 @@ def test_groups_and_network_have_no_presets(config):
 def test_true_is_no_number_and_one_is_no_yes(config, setting):
     wrong = (0, 1, 1.0, [True]) if setting.kind is bool else (True, False)
     for value in wrong:
-        assert refusal(config, **{setting.name: value}) == f"{config.__name__}.{setting.name} is '{value}'; it must be {setting.allowed}."
+        assert refusal(config, **{setting.name: value}) == f"{config.__name__}.{setting.name} is {value}; it must be {setting.allowed}."
 
 
 def test_words_of_a_command_line_become_numbers_and_yes_or_no():
@@ -145,7 +145,15 @@ def test_an_unknown_setting_names_the_nearest():
 def test_each_of_several_problems_has_its_sentence():
     problems = TrainingConfig.problems({"epochs": 0, "learning_rate": 1e30, "seed": 3})
     assert list(problems) == ["epochs", "learning_rate"]
-    assert problems["epochs"] == "TrainingConfig.epochs is '0'; it must be a whole number in 1 to 10000."
+    assert problems["epochs"] == "TrainingConfig.epochs is 0; it must be a whole number in 1 to 10000."
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("0", "0"), (-2.5, "-2.5"), ("1e99", "1e99"), ("many", "'many'"), ("", "empty"), ("  ", "empty"), (None, "empty"), ([1], "[1]")],
+)
+def test_a_number_is_told_without_quotes_and_an_empty_field_as_empty(given, said):
+    assert refusal(TrainingConfig, epochs=given) == f"TrainingConfig.epochs is {said}; it must be a whole number in 1 to 10000."
 
 
 def test_configs_are_frozen():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ FLOORS = (  # from the ground up; within a floor a room imports those to its lef
     ("simulate", "dataset", "network", "readers"),
     ("model",),
     ("history", "runs"),
-    ("training", "result", "reconstruction", "refinement", "freedoms", "quick_look", "resolution", "estimate", "checks"),
+    ("training", "result", "reconstruction", "refinement", "start", "freedoms", "quick_look", "resolution", "estimate", "checks"),
     ("views", "figures", "compare", "exports", "report", "lessons", "cli"),
     ("ui/drawing", "ui/viewer", "ui/forms"),
     ("ui/panels", "ui/lessons"),
@@ -38,7 +38,7 @@ class Source:
     path: str
     text: str
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
@@ -47,11 +47,11 @@ class Source:
         parts = [p for p in self.path.split("/") if p != "__init__"]
         return "/".join(parts[: 2 if parts[:1] == ["ui"] else 1])
 
-    @property
-    def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(self.tree)
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
 
-    @property
+    @cached_property
     def imports(self) -> list[str]:
         """Dotted names of what is imported, each name of ``from x import y`` as x.y."""
         found = []

@@ -19,7 +19,7 @@ HOME = Path(__file__).parent.parent
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-NOT_IN_CONDA = {"playwright", "voila"}  # for the browser tests alone, which use pip
+NOT_IN_CONDA = {"playwright", "voila", "sphinx", "furo", "myst-nb"}  # for the browser tests and the documentation, which use pip
 
 
 def wanted() -> list[Requirement]:

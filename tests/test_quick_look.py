@@ -7,7 +7,7 @@ from tiny_scan import tiny_scan
 
 from ptycho_nb import Control, InputError, Scan, SimulationConfig, State, simulate_scan
 from ptycho_nb.metrics import compare_objects
-from ptycho_nb.quick_look import Orientation, looked_at, quick_look, rank_orientations
+from ptycho_nb.quick_look import Orientation, looked_at, quick_look, rank_orientations, unseen
 from ptycho_nb.quick_look.look import middle
 
 LOOK = importlib.import_module("ptycho_nb.quick_look.look")  # the package shows the function of that name
@@ -36,6 +36,14 @@ def test_of_a_scan_too_large_for_the_time_the_middle_is_looked_at(monkeypatch):
     assert len(found.positions) == part.M == 200
     np.testing.assert_array_equal(part.positions, found.positions)
     assert found.r_factor(part) < 0.5
+
+
+@pytest.mark.parametrize(("rows", "columns", "judges"), [(2, 3, 1), (4, 5, 4), (9, 10, 9)])
+def test_some_patterns_are_not_fitted_so_that_they_can_judge(rows, columns, judges):
+    scan = tiny_scan(rows, columns)
+    found = quick_look(scan, 0.3)
+    assert len(found.positions) == scan.M
+    assert len(set(unseen(scan, found))) == judges
 
 
 def test_the_middle_of_a_scan_has_its_proportions():

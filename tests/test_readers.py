@@ -8,8 +8,10 @@ import json
 
 import numpy as np
 import pytest
+from tiny_scan import tiny_scan
 
 from ptycho_nb.errors import ScanError
+from ptycho_nb.metrics import probe_diameter
 from ptycho_nb.readers import READERS, inspect_file, load_scan, save_scan
 from ptycho_nb.readers.request import HC
 from ptycho_nb.scan import ATTRIBUTES, Scan
@@ -421,3 +423,28 @@ def test_a_suffix_without_reader_names_those_that_there_are(tmp_path):
         sentence(caught, ", ".join(READERS))
     with pytest.raises(ScanError, match="not from a int"):
         load_scan(3)
+
+
+def test_an_estimated_probe_is_put_out_of_focus_to_a_diameter():
+    scan = tiny_scan()
+    arrays = {"patterns": scan.intensity, "positions": scan.positions}
+    for wanted in (7.0, 8.5):
+        probe = load_scan(arrays, probe_diameter=wanted).probe
+        assert probe_diameter(probe) == pytest.approx(wanted, abs=0.1)
+    focus = load_scan(arrays)
+    assert any("in focus" in note for note in focus.notes)
+    assert np.abs(load_scan(arrays, probe_diameter=0.5).probe) == pytest.approx(np.abs(focus.probe), rel=1e-4)
+
+
+@pytest.mark.parametrize("diameter", [0, -1.0, float("nan"), "wide", 14.0])
+def test_a_probe_diameter_that_cannot_be_is_refused(diameter):
+    scan = tiny_scan()
+    with pytest.raises(ScanError, match="probe_diameter is"):
+        load_scan({"patterns": scan.intensity, "positions": scan.positions}, probe_diameter=diameter)
+
+
+def test_a_probe_that_is_estimated_off_the_centre_is_that_of_the_centred_beam():
+    scan = tiny_scan()
+    moved = {"patterns": np.roll(scan.intensity, (2, -1), axis=(1, 2)), "positions": scan.positions}
+    straight = load_scan({"patterns": scan.intensity, "positions": scan.positions})
+    assert load_scan(moved, center=(10, 7)).probe == pytest.approx(straight.probe, abs=1e-2)

@@ -24,7 +24,7 @@ from ptycho_nb.ui.panels.reconstruct import forecast
 from ptycho_nb.ui.panels.scan import browser, overview
 from ptycho_nb.ui.panels.scan.look import Verdict
 from ptycho_nb.ui.panels.task import Task
-from ptycho_nb.ui.panels.watch import Watch
+from ptycho_nb.ui.panels.watch import FAILED, Watch
 
 SCAN = tiny_scan()
 SHORT = RefinementConfig(epochs=2)
@@ -180,6 +180,24 @@ def test_any_other_failure_is_one_printable_line(error):
     assert sentence.startswith(f"This failed: {type(error).__name__}")
     assert sentence.isprintable()
     assert len(sentence) <= LONGEST
+
+
+@pytest.mark.parametrize("text", ["", "3", "x" * 900])
+def test_an_exit_from_within_is_a_sentence_and_the_next_work_is_done(text):
+    def leaves(_):
+        raise SystemExit(text)
+
+    told, done = [], []
+    task, watch = Task(told.append, lambda _: None), Watch(lambda: leaves(0), told.append)
+    assert task.start(leaves)
+    assert task.wait()
+    watch.wake()
+    assert watch.wait(5)
+    assert told[0].startswith("This failed: something in it called exit (")
+    assert told[1] == FAILED
+    assert len(told[0]) <= LONGEST
+    assert task.run(done.append)
+    assert len(done) == 1
 
 
 @pytest.mark.parametrize("text", [DIGITS, "1e400", "NaN", "\x00", "３x", "1,5", "-1", "", "\u202e1"])

@@ -13,6 +13,7 @@ import ptycho_nb
 from ptycho_nb.config import CONFIGS, NO_UNIT, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig, ViewConfig
 from ptycho_nb.config_file import load_configs
 from ptycho_nb.errors import ConfigError
+from ptycho_nb.ui.drawing import OwnKeys
 from ptycho_nb.ui.forms import Form, SettingsFile, call, constructor, show_python, written
 
 EVERY = (*CONFIGS.values(), ViewConfig)
@@ -102,6 +103,18 @@ def test_an_empty_box_is_none_where_that_is_allowed_and_a_problem_elsewhere(trai
     assert training.config.time_limit is None
     training.fields["epochs"].box.value = ""
     assert "epochs" in training.problems
+
+
+def test_a_form_in_a_cell_of_its_own_keeps_its_keys_and_leaves_nothing():
+    form = Form(TrainingConfig())
+    shown = [form._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]["model_id"] for _ in range(2)]
+    assert shown[0] == shown[1]
+    around = _instances[shown[0]]
+    keys, inner = around.children
+    assert isinstance(keys, OwnKeys)
+    assert inner is form.widget
+    assert "pnb-panel" in around._dom_classes  # in which keys are kept
+    form.close()
 
 
 def test_an_empty_box_says_what_empty_means(training):

@@ -13,6 +13,7 @@ from ipywidgets import Widget
 from leftovers import nothing_left, until
 from tiny_scan import tiny_scan
 
+from ptycho_nb.checks import RECONSTRUCTION_CHECKS
 from ptycho_nb.config import RefinementConfig, ViewConfig
 from ptycho_nb.errors import ConfigError
 from ptycho_nb.history import History, State
@@ -21,7 +22,7 @@ from ptycho_nb.ui.panels import ObjectPanel
 from ptycho_nb.ui.panels.object import quality
 from ptycho_nb.ui.panels.object.methods import ELSEWHERE, ONE
 from ptycho_nb.ui.panels.object.panel import KEPT
-from ptycho_nb.ui.panels.object.quality import NO_SCAN, NO_TRUTH, WELL, settings
+from ptycho_nb.ui.panels.object.quality import LOOKED_FOR, NO_SCAN, NO_TRUTH, WELL, settings
 from ptycho_nb.views import profile, view
 
 SCAN = tiny_scan(rows=8, columns=10, N=32)
@@ -417,13 +418,15 @@ def test_checks_are_told_in_words(make):
     panel = make(made(), SCAN)
     part = section(panel, "Checks")
     assert WELL in part.pane.value
-    assert panel.fold.titles[-1] == "Checks: nothing to look at"
+    assert "Looked for: divergence, a misfit far above the noise" in part.pane.value
+    assert list(LOOKED_FOR) == list(RECONSTRUCTION_CHECKS)
+    assert panel.fold.titles[-1] == "Checks: 6 made, nothing found"
     panel.show(replace(made(), state=State.DIVERGED))
     assert panel.wait()
     assert "Serious, diverged" in part.pane.value
     assert "Try: lower the learning rate" in part.pane.value
-    assert "Misfit and positions are not judged" in part.pane.value
-    assert panel.fold.titles[-1] == "Checks: 1 to look at"
+    assert "The misfit is not judged" in part.pane.value
+    assert panel.fold.titles[-1] == "Checks: 5 made, 1 found"
 
 
 def test_foreign_names_are_text(make):

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from ptycho_nb.config import InferenceConfig, ModelConfig, RefinementConfig, Sim
 from ptycho_nb.errors import InputError
 from ptycho_nb.estimate import Estimate
 from ptycho_nb.history import Preview, State
+from ptycho_nb.machine import Memory
 from ptycho_nb.ui import ReconstructPanel
 from ptycho_nb.ui.panels.reconstruct import forecast
 from ptycho_nb.ui.panels.reconstruct import panel as panel_module
@@ -322,6 +324,7 @@ def test_a_run_is_not_continued_by_another_method(make):
         (InputError("The scan is too small."), "The scan is too small."),
         (MemoryError(), "not enough memory"),
         (RuntimeError("<img src=x onerror=alert(1)>\nmore"), "RuntimeError: &lt;img"),
+        (SystemExit(3), "something in it called exit (3)"),
     ],
 )
 def test_a_failure_is_one_sentence_and_the_panel_lives(make, monkeypatch, caplog, error, words):
@@ -343,6 +346,20 @@ def test_a_failure_is_one_sentence_and_the_panel_lives(make, monkeypatch, caplog
     panel.run()
     assert panel.state is State.DONE
     assert panel.failure is None
+
+
+def test_a_run_that_is_interrupted_says_so_and_the_interrupt_goes_on(make, monkeypatch):
+    def interrupted(job):
+        raise KeyboardInterrupt
+
+    panel = make()
+    with monkeypatch.context() as patch:
+        patch.setitem(METHODS, "Iterative", replace(METHODS["Iterative"], run=interrupted))
+        with pytest.raises(KeyboardInterrupt):
+            panel.run()
+    assert panel.state is State.FAILED
+    assert "interrupted" in panel.controls.problem.value
+    assert panel.run() is not None
 
 
 def test_a_run_that_diverges_says_so(make, monkeypatch):
@@ -734,6 +751,63 @@ def test_an_estimate_that_fails_says_so_and_start_is_free(make, timed, caplog, e
         assert until(lambda: words in panel.controls.estimate.value)
     assert not panel.controls.start.disabled
     assert panel.run() is not None
+
+
+@pytest.fixture
+def memory_is(monkeypatch):
+    """A machine on which a run needs this much memory, this much is free and this much is there."""
+
+    def told(needed: float, available: float, total: float) -> None:
+        monkeypatch.setattr(forecast, "memory_needed", lambda scan, **configs: int(needed))
+        monkeypatch.setattr(forecast, "memory", lambda: Memory(int(available), int(total)))
+
+    return told
+
+
+def test_a_lack_of_memory_is_told_at_once_with_the_way_out_and_start_is_free(make, timed, memory_is):
+    measured = timed(quiet=60.0)
+    memory_is(3 * 2**30, 2 * 2**30, 8 * 2**30)
+    panel = make()
+    assert until(lambda: "needs about 3 GiB of memory and 2 GiB are free, so it may fail: crop or bin" in panel.controls.estimate.value)
+    assert "<strong>" in panel.controls.estimate.value
+    assert measured.asked == []  # the steps that it would time need memory too
+    assert not panel.controls.start.disabled
+    assert panel.run() is not None
+
+
+def test_memory_that_was_short_is_looked_at_again(make, timed, memory_is):
+    timed(quiet=0.0)
+    memory_is(3 * 2**30, 2 * 2**30, 8 * 2**30)
+    panel = make()
+    assert until(lambda: "it may fail" in panel.controls.estimate.value)
+    memory_is(3 * 2**30, 4 * 2**30, 8 * 2**30)
+    panel.controls.forms["refinement"].fields["epochs"].box.value = "4"
+    assert until(lambda: "about 40 s" in panel.controls.estimate.value)
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_run_that_no_memory_here_can_hold_is_refused(make, timed, memory_is, looked):
+    timed(quiet=60.0)
+    memory_is(20 * 2**30, 7 * 2**30, 8 * 2**30)
+    panel = make()
+    assert until(lambda: "8 GiB are all there is" in panel.controls.estimate.value)
+    if not looked:
+        panel._forecast._looked = None  # it was edited a moment ago
+    panel.controls.start.click()
+    assert "needs about 20 GiB of memory and 8 GiB are all there is: crop or bin" in panel.controls.problem.value
+    assert (panel.state, panel.busy, panel.result) == (State.IDLE, False, None)
+    memory_is(1, 2, 8)
+    panel.controls.forms["refinement"].fields["epochs"].box.value = "2"
+    assert panel.run() is not None
+    assert panel.controls.problem.value == ""
+
+
+def test_the_memory_of_a_gpu_is_not_judged_by_that_of_the_machine(monkeypatch, memory_is):
+    memory_is(20, 7, 8)
+    question = forecast.Question(SCAN, {"training": TrainingConfig(), "model": ModelConfig()})
+    assert forecast.Room.of(question).hopeless
+    monkeypatch.setattr(forecast, "pick_device", lambda name: SimpleNamespace(type="cuda"))
+    assert forecast.Room.of(question) is None
 
 
 def test_closing_ends_a_measurement(timed):

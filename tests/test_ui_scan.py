@@ -25,7 +25,7 @@ from ptycho_nb.checks import Finding, Severity
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import InputError, ScanError
 from ptycho_nb.history import Control
-from ptycho_nb.quick_look import Orientation
+from ptycho_nb.quick_look import Orientation, quick_look
 from ptycho_nb.readers import save_scan
 from ptycho_nb.ui.drawing import Pane, close_all
 from ptycho_nb.ui.forms import FileSource, Oriented, show_python
@@ -70,8 +70,9 @@ def plain() -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def make(home, monkeypatch):
-    """Panels that are closed at the end; the map of positions, which takes longest, is left out."""
+    """Panels that are closed at the end; the map of positions, which takes longest, is left out; a quick look has time for its epochs."""
     monkeypatch.setattr(overview, "positions", lambda scan: "")
+    monkeypatch.setattr(look, "SECONDS", 60.0)
     made: list[ScanPanel] = []
 
     def one(source=None) -> ScanPanel:
@@ -192,6 +193,46 @@ def test_a_file_picked_from_the_list_is_opened_and_remembered(make, home):
     assert [label for label, _ in again.recent.options][1:] == ["known.npz"]
     again.recent.value = str(home / "known.npz")
     assert again.path.value == "known.npz"
+
+
+def test_a_file_that_comes_or_goes_does_so_in_the_list_and_what_was_chosen_stays(make, home, monkeypatch):
+    monkeypatch.setattr(browser, "PERIOD", 0.01)
+    b = make().controls.browser
+    b.entries.value = str(home / "known.npz")
+    np.savez(home / "come.npz", **plain())
+    assert until(lambda: str(home / "come.npz") in dict(b.entries.options).values())
+    assert until(lambda: "New in this folder: come.npz." in b.news.value)
+    assert (b.entries.value, b.path.value) == (str(home / "known.npz"), "known.npz")
+    (home / "known.npz").unlink()
+    assert until(lambda: str(home / "known.npz") not in dict(b.entries.options).values())
+    assert (b.entries.value, b.path.value) == (None, "known.npz")
+    b.entries.value = str(home / "come.npz")
+    assert b.path.value == "come.npz"
+
+
+def test_a_refresh_changes_nothing_where_nothing_has_changed(make, home):
+    b = make().controls.browser
+    seen = []
+    b.entries.observe(seen.append)
+    b.refresh()
+    assert seen == []
+    for i in range(browser.NAMED + 2):
+        np.savez(home / f"new{i}.npz", **plain())
+    b.refresh()
+    assert "New in this folder: new0.npz, new1.npz, new2.npz, 2 more." in b.news.value
+    b.folder = home / "gone"
+    b.refresh()
+    assert len(b.entries.options) == 10
+
+
+def test_the_folder_is_watched_only_while_its_list_can_be_seen(make, monkeypatch):
+    monkeypatch.setattr(browser, "PERIOD", 0.01)
+    one = make()
+    assert "ptycho_nb watch" in names_of_threads()
+    one.controls.choose.selected_index = 1
+    assert until(lambda: "ptycho_nb watch" not in names_of_threads())
+    one.controls.choose.selected_index = 0
+    assert "ptycho_nb watch" in names_of_threads()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
@@ -414,7 +455,7 @@ def test_a_wrong_setting_of_the_simulation_is_told(make):
     one = make()
     one.controls.form.fields["N"].box.value = "7"
     click(one, one.controls.simulate)
-    assert "SimulationConfig.N is '7'" in shown(one.controls.problem)
+    assert "SimulationConfig.N is 7;" in shown(one.controls.problem)
     assert one.scan is None
 
 
@@ -613,6 +654,17 @@ def test_the_verdict_stands_between_noise_and_a_mean_pattern(misfit, noise, feat
     verdict = Verdict(misfit, noise, featureless)
     assert verdict.poor is poor
     assert words in verdict.words
+
+
+def test_axes_that_are_wrong_are_not_called_good_where_photons_are_few():
+    given = {"probe": "gaussian", "scan": "raster", "overlap": 0.6, "probe_diameter": 12.9, "probe_error": 0.2, "phase_range": 3.0}
+    scan = simulate_scan(SimulationConfig(N=32, height=93, width=66, nphotons=4216, seed=917167, **given))
+    right, wrong = (Verdict.of(quick_look(one, 60), one) for one in (scan, scan.oriented(flip_rows=True, transpose=True)))
+    assert (right.judges, wrong.judges) == (7, 7)
+    assert not right.poor
+    assert "of 7 patterns that it did not fit" in right.words
+    assert "Looks good" in right.words
+    assert wrong.poor
 
 
 @pytest.mark.parametrize(("poor", "told"), [(True, True), (False, False)])

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from ptycho_nb.checks import patterns, positions, results
 from ptycho_nb.checks.finding import Finding, Severity
+from ptycho_nb.checks.patterns import good_pixels
 from ptycho_nb.checks.results import noise_r_factor
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
-__all__ = ["RECONSTRUCTION_CHECKS", "SCAN_CHECKS", "Finding", "Severity", "checks", "noise_r_factor"]
+__all__ = ["RECONSTRUCTION_CHECKS", "SCAN_CHECKS", "Finding", "Severity", "checks", "good_pixels", "noise_r_factor"]
 
 
 def checks(subject: Scan | Reconstruction, scan: Scan | None = None) -> list[Finding]:
@@ -20,7 +21,7 @@ def checks(subject: Scan | Reconstruction, scan: Scan | None = None) -> list[Fin
     ----------
     subject : Scan or Reconstruction
     scan : Scan, optional
-        What a reconstruction was made from: with it the misfit and the positions are judged too.
+        What a reconstruction was made from: with it the misfit is judged too.
     """
     if isinstance(subject, Scan):
         found = [check(subject) for check in SCAN_CHECKS.values()]

@@ -21,6 +21,7 @@ DEAD_COUNTS = 50.0  # that the darkest side of the neighbourhood holds in the wh
 PILE, PILE_SHARE = 20, 0.25  # pixels at the greatest value; over those within 10 % below it, many more in any tail
 DARK_SHARE, DARK_PHOTONS = 0.03, 50.0  # of the median frame; below it empty frames are chance
 DIMMER_THAN_BESIDE = 0.1  # of the median of the nearest frames: an opaque spot darkens those too
+MASK_THEM = "mask them: scan.on_detector(mask=good_pixels(scan)), from ptycho_nb.checks"
 LOW_DOSE = 500.0  # photons a pattern
 DIMMEST, BRIGHTEST = 0.1, 1.5  # photons of a bright pattern over the probe's
 
@@ -76,20 +77,17 @@ def spill(probe: NDArray[np.complexfloating[Any, Any]]) -> float:
 
 def hot(scan: Scan) -> Finding | None:
     """Pixels far above all that surrounds them: speckles of a probe smaller than its window are wider."""
-    total = _total(scan)
-    around = np.ones((3, 3), dtype=bool)
-    around[1, 1] = False
-    second = rank_filter(total, -2, footprint=around, mode="nearest")
-    bad = (total > HOT_RATIO * second + HOT_COUNTS) & scan.mask
-    return _pixels("hot", bad, f"outshine their neighbours more than {HOT_RATIO:.0f} times", "mask them when loading: mask=")
+    return _pixels("hot", _hot(scan), f"outshine their neighbours more than {HOT_RATIO:.0f} times", MASK_THEM)
 
 
 def dead(scan: Scan) -> Finding | None:
     """Pixels that never count in the midst of others that do: dead ones, gaps, an unmasked beamstop."""
-    total = _total(scan)
-    light = np.minimum.reduce([maximum_filter(np.roll(total, s, a), size=3) for a in (0, 1) for s in (-2, 2)])
-    bad = (total == 0) & (light > DEAD_COUNTS) & scan.mask
-    return _pixels("dead", bad, "never count between others that do", "mask them when loading: mask=")
+    return _pixels("dead", _dead(scan), "never count between others that do", MASK_THEM)
+
+
+def good_pixels(scan: Scan) -> NDArray[np.bool_]:
+    """The scan's mask (N, N) less the pixels that ``hot`` and ``dead`` find, for ``Scan.on_detector`` or ``load_scan``."""
+    return np.asarray(scan.mask & ~_hot(scan) & ~_dead(scan))
 
 
 def saturated(scan: Scan) -> Finding | None:
@@ -151,6 +149,22 @@ def energy(scan: Scan) -> Finding | None:
         f"the probe carries {probe:.3g} photons and bright patterns {bright:.3g}",
         'check quantity= ("counts" or "amplitude"), or leave the probe out to have it estimated',
     )
+
+
+def _hot(scan: Scan) -> NDArray[np.bool_]:
+    """Believed pixels (N, N) that outshine all but one of their neighbours."""
+    total = _total(scan)
+    around = np.ones((3, 3), dtype=bool)
+    around[1, 1] = False
+    second = rank_filter(total, -2, footprint=around, mode="nearest")
+    return np.asarray((total > HOT_RATIO * second + HOT_COUNTS) & scan.mask)
+
+
+def _dead(scan: Scan) -> NDArray[np.bool_]:
+    """Believed pixels (N, N) that never count, others that do on all four sides."""
+    total = _total(scan)
+    light = np.minimum.reduce([maximum_filter(np.roll(total, s, a), size=3) for a in (0, 1) for s in (-2, 2)])
+    return np.asarray((total == 0) & (light > DEAD_COUNTS) & scan.mask)
 
 
 def _total(scan: Scan) -> Real:

@@ -136,6 +136,7 @@ READ_OPTIONS: dict[str, ReadOption] = {
     "energy_ev": ReadOption(float, "Photon energy [eV]."),
     "distance_m": ReadOption(float, "From sample to detector [m]."),
     "detector_pixel_m": ReadOption(float, "Width of a detector pixel [m]."),
+    "probe_diameter": ReadOption(float, "Diameter of the beam on the sample, in the unit of the positions; for a probe that is estimated."),
     "center": ReadOption(tuple[float, float], "Row and column of the beam on the detector [px]."),
     "crop": ReadOption(int, "Width to crop the patterns to [px]."),
     "bin": ReadOption(int, "Detector pixels to add up, each way."),

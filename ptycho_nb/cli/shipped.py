@@ -12,6 +12,7 @@ import typer
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.files import write_atomic
+from ptycho_nb.lessons.exercises import solved_notebook
 
 PACKAGE = Path(__file__).parent.parent
 PLACES = (PACKAGE / "notebooks", PACKAGE.parent / "notebooks")  # in a wheel, in a checkout
@@ -33,16 +34,22 @@ def notebooks() -> list[Path]:
 
 def copy_notebooks(
     folder: Annotated[Path, typer.Argument(help="Where to; it is made if it does not exist.")] = Path("ptycho_nb_notebooks"),
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Copy those with exercises, answers filled in, as NAME_solutions.ipynb.")
+    ] = False,
 ) -> None:
     """Copy the notebooks that come with this version; one that you changed is left alone."""
-    sources = notebooks()
+    copies = {source: source.read_bytes() for source in notebooks()}
+    if solutions:
+        solved = {source.with_stem(f"{source.stem}_solutions"): solved_notebook(text.decode()) for source, text in copies.items()}
+        copies = {source: text.encode() for source, text in solved.items() if text}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); give another one.") from None
-    for source in sources:
+    for source, content in copies.items():
         target = folder.absolute() / source.name
-        typer.echo(f"{_copy(source, target)}: {target}")
+        typer.echo(f"{_copy(content, target, source)}: {target}")
 
 
 def open_lab(
@@ -55,14 +62,13 @@ def open_lab(
     return subprocess.call([sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"])
 
 
-def _copy(source: Path, target: Path) -> str:
+def _copy(content: bytes, target: Path, source: Path) -> str:
     """What became of it, in words."""
-    text = source.read_bytes()
     if target.exists():
-        return "there already" if target.read_bytes() == text else "kept as you changed it"
+        return "there already" if target.read_bytes() == content else "kept as you changed it"
 
     def write(stream: BinaryIO) -> None:
-        stream.write(text)
+        stream.write(content)
 
     write_atomic(target, write, inputs=[source])
     return "copied"

@@ -115,9 +115,7 @@ class Config(BaseModel):
     def _sentence(cls, name: str, detail: ErrorDetails, known: Mapping[str, Setting]) -> str:
         if name not in known:
             return unknown(f"{cls.__name__} setting", name, known) if name else f"{cls.__name__}: {detail['msg']}."
-        shown = str(detail["input"])
-        shown = shown if len(shown) <= 40 else shown[:37] + "…"
-        return f"{cls.__name__}.{name} is {shown!r}; it must be {known[name].allowed}."
+        return f"{cls.__name__}.{name} is {_found(detail['input'])}; it must be {known[name].allowed}."
 
     @classmethod
     def presets(cls) -> tuple[str, ...]:
@@ -144,6 +142,21 @@ class Config(BaseModel):
     def changes(self) -> dict[str, Any]:
         """The settings that differ from their defaults."""
         return {s.name: value for s in self.settings() if (value := self.model_dump()[s.name]) != s.default}
+
+
+def _found(value: Any) -> str:
+    """What was given, as a sentence says it: text between quotes, digits and all else as they are, at most 40 characters."""
+    said = str(value).strip()
+    said = said if len(said) <= 40 else said[:37] + "…"
+    return "empty" if value is None or not said else repr(said) if isinstance(value, str) and not _is_number(said) else said
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(value: float | None) -> str:

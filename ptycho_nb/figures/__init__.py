@@ -7,7 +7,7 @@ from ptycho_nb.figures.curves import frc_curve, loss_curves
 from ptycho_nb.figures.objects import amplitude_image, comparison, object_pair, phase_image, truth_comparison, view_pair
 from ptycho_nb.figures.picture import Picture
 from ptycho_nb.figures.printed import COLUMN, PAGE, printed, printed_image
-from ptycho_nb.figures.scans import patterns, positions_picture, probe_picture, scan_picture
+from ptycho_nb.figures.scans import light_of, patterns, positions_picture, probe_picture, scan_picture
 
 __all__ = [
     "COLUMN",
@@ -17,6 +17,7 @@ __all__ = [
     "comparison",
     "domain_colours",
     "frc_curve",
+    "light_of",
     "loss_curves",
     "object_pair",
     "patterns",

@@ -168,11 +168,16 @@ def _positions(axes: Axes, scan: Scan) -> None:
 
 def light(scan: Scan) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """Photons that fell on each object pixel, probes laid at whole pixels, and the first pixel's position."""
-    N = scan.N
-    corners = np.rint(scan.positions).astype(int) - N // 2
+    return light_of(scan.probe, scan.positions)
+
+
+def light_of(probe: NDArray[Any], positions: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """The same of a probe (P, N, N) at positions (M, 2)."""
+    N = probe.shape[-1]
+    corners = np.rint(positions).astype(int) - N // 2
     origin = corners.min(0)
     light = np.zeros(tuple(np.ptp(corners, axis=0) + N))
-    power = np.square(np.abs(scan.probe), dtype=np.float64).sum(0)
+    power = np.square(np.abs(probe), dtype=np.float64).sum(0)
     for row, column in corners - origin:
         light[row : row + N, column : column + N] += power
     return light, (int(origin[0]), int(origin[1]))

@@ -10,12 +10,14 @@ from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Listener, State
 from ptycho_nb.refinement import refine
+from ptycho_nb.refinement.start import held_out
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 EPOCHS = 64  # at most: after these a small scan is fitted
 FEWEST = 10  # epochs below which a scan is better looked at in its middle only
 BATCH = 16  # patterns in a step
+HELD_OUT, FEWEST_JUDGES = 0.1, 4  # of the patterns, not fitted: they judge the look; of few patterns more, up to twice the share
 RECIPE = RefinementConfig(batch_size=BATCH, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
 PILOT = 160  # patterns whose few steps tell the pace
 PILOT_STEPS = 6
@@ -25,10 +27,10 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     """A rough object after about so many seconds, to see whether a scan is read rightly.
 
     A short iterative fit, its step sizes falling to zero as the time runs out. Few epochs
-    want small batches, larger steps and a probe that moves nearly at once. Of a scan that
-    cannot be gone over ten times only the middle is fitted, sharp where the whole would
-    be a blur; the result is then of fewer patterns, those of ``looked_at(scan, result)``,
-    which is the scan to judge it by.
+    want small batches, larger steps and a probe that moves nearly at once. A tenth of the
+    patterns is held out to judge it by. Of a scan that cannot be gone over ten times only the
+    middle is fitted, sharp where the whole would be a blur; the result is then of fewer
+    patterns, those of ``looked_at(scan, result)``, which is the scan to judge it by.
 
     Parameters
     ----------
@@ -52,7 +54,9 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     if scan.M > PILOT:
         count = int(pace(scan, control) * seconds / FEWEST)
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
-    found = refine(part, config=RECIPE.replace(epochs=EPOCHS, time_limit=seconds), listener=listener, control=control)
+    share = min(max(HELD_OUT, FEWEST_JUDGES / part.M), 2 * HELD_OUT)
+    config = RECIPE.replace(epochs=EPOCHS, time_limit=seconds, holdout=share)
+    found = refine(part, config=config, listener=listener, control=control)
     history = found.history
     if history is None or history.state is not State.STOPPED or control.stopping:
         return found
@@ -72,6 +76,16 @@ def looked_at(scan: Scan, result: Reconstruction) -> Scan:
     """
     count = len(result.positions)
     return scan if count >= scan.M else scan.select(middle(scan, count))
+
+
+def unseen(part: Scan, result: Reconstruction) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Indices of the patterns of ``looked_at(scan, result)`` that the look did not fit.
+
+    What was fitted says little: photons can be explained by an object that is none, and best
+    where there are few of them.
+    """
+    config = RefinementConfig(**result.settings["refinement"])
+    return held_out(part, config.holdout, config.seed)
 
 
 def middle(scan: Scan, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -39,6 +39,7 @@ def load_scan(
     energy_ev: float | None = None,
     distance_m: float | None = None,
     detector_pixel_m: float | None = None,
+    probe_diameter: float | None = None,
     center: ArrayLike | None = None,
     crop: int | None = None,
     bin: int | None = None,
@@ -64,6 +65,11 @@ def load_scan(
     energy_ev, distance_m, detector_pixel_m : float, optional
         Photon energy [eV], sample to detector and width of a detector pixel [m]: together the
         object's pixel size λz/(N p).
+    probe_diameter : float, optional
+        Diameter that holds 90 % of the beam on the sample, in the unit of the positions. A probe that
+        is estimated is put so far out of focus; without it the estimate is a beam in focus. The mean
+        pattern does not tell the sign of the defocus: ``rank_orientations`` shows a wrong one as
+        both axes flipped, which gives the twin.
     center, crop, bin, mask : optional
         The part of the detector to keep, as in ``Scan.on_detector``; ``mask`` may also be the
         name of an array, and counts in the file's own layout.
@@ -85,6 +91,7 @@ def load_scan(
         energy_ev=energy_ev,
         distance_m=distance_m,
         detector_pixel_m=detector_pixel_m,
+        probe_diameter=probe_diameter,
         center=center,
         crop=crop,
         bin=bin,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ptycho_nb.errors import ScanError
 from ptycho_nb.readers import axes, evidence
 from ptycho_nb.readers.defects import mask_defects
-from ptycho_nb.readers.photons import as_photons, dim, energy, estimate_probe, fit_probe, transmission
+from ptycho_nb.readers.photons import Guess, as_photons, dim, energy, estimate_probe, fit_probe, transmission
 from ptycho_nb.readers.request import HC, UNITS, Request, positive
 from ptycho_nb.readers.roles import SCALARS, find
 from ptycho_nb.readers.source import WORKING, Budget, Source, quoted
@@ -32,6 +32,7 @@ class Parts:
     found: dict[str, str]
     notes: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    unit: str = "px"  # of the positions
 
     def array(self, role: str) -> NDArray[Any] | None:
         """The file's array in a role, or None."""
@@ -74,7 +75,8 @@ def build(source: Source, request: Request, name: str) -> Scan:
     if corner:
         pixels = pixels + np.array(shape) / 2
     truth = _truth(parts, pixels)
-    probe, photons = _lit(parts, values, mask, transmission(truth, pixels))
+    guess = Guess(window.center, _diameter(parts, pixel_size))
+    probe, photons = _lit(parts, values, mask, transmission(truth, pixels), guess)
     dim(photons, parts.notes)
     intensity, believed = window.patterns(photons, mask)
     true_probe = _true_probe(parts, shape)
@@ -168,7 +170,7 @@ def _mask(parts: Parts, values: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _in_pixels(parts: Parts, positions: NDArray[np.float64], shape: tuple[int, int]) -> tuple[NDArray[np.float64], float | None]:
     """Positions in object pixels of the measured detector, and the pixel's size [m] along the rows where it is known."""
-    unit, lengths = _unit(parts), {role: parts.number(role) for role in ("energy_ev", "distance_m", "detector_pixel_m")}
+    parts.unit, lengths = _unit(parts), {role: parts.number(role) for role in ("energy_ev", "distance_m", "detector_pixel_m")}
     sizes = None
     if None not in lengths.values():
         wavelength = HC / lengths["energy_ev"]  # type: ignore[operator]
@@ -177,13 +179,19 @@ def _in_pixels(parts: Parts, positions: NDArray[np.float64], shape: tuple[int, i
     elif (stored := _stored_size(parts)) is not None:
         sizes = np.full(2, stored)
     size = None if sizes is None else float(sizes[0])
-    metres = UNITS[unit]
+    metres = UNITS[parts.unit]
     if metres is None:
         return positions, size
     if sizes is None:
         missing = ", ".join(f"{role}=" for role, value in lengths.items() if value is None)
-        raise ScanError(f"Positions in {unit} need the object's pixel size λz/(N p); give {missing}.")
+        raise ScanError(f"Positions in {parts.unit} need the object's pixel size λz/(N p); give {missing}.")
     return positions * metres / sizes, size
+
+
+def _diameter(parts: Parts, pixel_size: float | None) -> float | None:
+    """Diameter of the beam on the sample [object pixels of the measured detector], where it is given."""
+    given, metres = parts.request.probe_diameter, UNITS[parts.unit]
+    return given if given is None or metres is None or pixel_size is None else given * metres / pixel_size
 
 
 def _unit(parts: Parts) -> str:
@@ -213,7 +221,7 @@ def _truth(parts: Parts, positions: NDArray[np.float64]) -> NDArray[Any] | None:
     name, truth = parts.found["truth"], axes.squeeze(stored, 2)
     if truth.ndim != 2 or not np.isfinite(truth).all() or not np.ptp(np.abs(truth)) + np.ptp(np.angle(truth)):
         reason = "it is no plain two-dimensional object"
-    elif _unit(parts) != "px" or ((positions < 0) | (positions > np.array(truth.shape) - 1)).any():
+    elif parts.unit != "px" or ((positions < 0) | (positions > np.array(truth.shape) - 1)).any():
         reason = "the positions do not lie on it"
     else:
         parts.notes.append(f"{quoted(name)} is taken as the known object, {truth.shape[0]} x {truth.shape[1]} px.")
@@ -227,7 +235,9 @@ def _true_probe(parts: Parts, shape: tuple[int, int]) -> NDArray[Any] | None:
     return None if stored is None else axes.as_probe(stored, shape, parts.notes)
 
 
-def _lit(parts: Parts, values: NDArray[Any], mask: NDArray[np.bool_], through: float | None) -> tuple[NDArray[Any], NDArray[np.float32]]:
+def _lit(
+    parts: Parts, values: NDArray[Any], mask: NDArray[np.bool_], through: float | None, guess: Guess
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Probe and patterns, both in photons."""
     stored, shape = parts.array("probe"), (int(values.shape[1]), int(values.shape[2]))
     probe = None if stored is None else axes.as_probe(stored, shape, parts.notes)
@@ -240,7 +250,7 @@ def _lit(parts: Parts, values: NDArray[Any], mask: NDArray[np.bool_], through: f
     expected = given if given is not None else None if beam is None else beam * (through or 1.0)
     photons = as_photons(values, kind, expected, parts.notes)
     if probe is None:
-        return estimate_probe(photons, mask, parts.notes), photons
+        return estimate_probe(photons, mask, guess, parts.notes), photons
     return fit_probe(probe, photons, mask, through, parts.notes), photons
 
 

@@ -37,6 +37,7 @@ class Request:
     energy_ev: float | None = None
     distance_m: float | None = None
     detector_pixel_m: float | None = None
+    probe_diameter: float | None = None
     center: ArrayLike | None = None
     crop: int | None = None
     bin: int | None = None
@@ -48,7 +49,7 @@ class Request:
         for name, (value, allowed) in choices.items():
             if value is not None and value not in allowed:
                 raise ScanError(unknown(name, value, allowed))
-        for name, number in self.lengths.items():
+        for name, number in (self.lengths | {"probe_diameter": self.probe_diameter}).items():
             if number is not None and not positive(number):
                 raise ScanError(f"{name} is {str(number)[:40]}; it must be a positive number.")
 

@@ -26,6 +26,7 @@ from ptycho_nb.patches import illumination
 from ptycho_nb.physics import whole_and_rest
 from ptycho_nb.refinement.adam import Adam
 from ptycho_nb.refinement.detector import Detector
+from ptycho_nb.refinement.priors import Prior
 from ptycho_nb.refinement.shifts import TERMS, Shifts, affordable
 
 
@@ -59,6 +60,8 @@ class Fit:
         Positions move by ``ways @ coefficients`` (K, 2), fitted [px]; each by itself where left out.
     support : real Tensor, shape (N, N), optional
         The probe is zero where this is.
+    prior : Prior, optional
+        Pulls at the object besides the photons.
     """
 
     def __init__(
@@ -71,8 +74,9 @@ class Fit:
         farthest: float,
         ways: Tensor | None = None,
         support: Tensor | None = None,
+        prior: Prior | None = None,
     ) -> None:
-        self.detector, self.N, self.farthest, self.support = detector, int(probe.shape[-1]), farthest, support
+        self.detector, self.N, self.farthest, self.support, self.prior = detector, int(probe.shape[-1]), farthest, support, prior
         self.object = object.clone()
         self.probe = probe / self.N if support is None else probe * support / self.N
         self.start = positions.to(probe.device, probe.real.dtype)
@@ -190,6 +194,9 @@ class Fit:
         self._object_gradient(chosen, back, probes)
         if rates.probe or rates.positions:
             self._probe_gradient(chosen, back, patches, rates)
+        if self.prior is not None:
+            mover = self.movers["object"]
+            self.prior.pull(mover.gradient, self.object, chosen=len(chosen), number=int(mover.steps))
         self._move(chosen, rates)
         return misfit
 

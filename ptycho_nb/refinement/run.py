@@ -16,6 +16,7 @@ from ptycho_nb.machine import borrowed_threads, device_label, pick_device
 from ptycho_nb.refinement.course import passes, rates
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
+from ptycho_nb.refinement.priors import prior, strength
 from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe, support, ways
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -95,7 +96,8 @@ class _Run:
         earlier: Reconstruction | None,
     ) -> None:
         self.passes = passes(config, scan)
-        self.config = config = config.model_copy(update=self.passes._asdict())
+        pull = strength(config, scan)
+        self.config = config = config.model_copy(update={**self.passes._asdict(), "total_variation": pull or config.total_variation})
         self.scan, self.history = scan, history
         begin = earlier or start
         self.behind = {} if begin is None else _settings(begin)
@@ -119,6 +121,7 @@ class _Run:
             farthest=config.max_shift,
             ways=None if along is None else torch.from_numpy(along),
             support=None if inside is None else torch.from_numpy(inside).to(device),
+            prior=prior(pull, scan, patterns=len(self.fitted), loss=self.loss),
         )
         self.order = np.array([self.passes.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF

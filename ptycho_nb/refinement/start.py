@@ -14,7 +14,7 @@ from ptycho_nb.losses import FLOOR
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import MARGIN, Canvas, Scan
 
-ENOUGH = 1e5  # photons a pattern from which noise is nearly Gaussian and the amplitude loss forgives the model's own errors better
+ENOUGH = 3e5  # photons a pattern from which the amplitude loss is taken: it forgives the model's own errors, which then outweigh the noise
 DARK = 0.03  # of the root of a pixel's mean photons: the best or near it from 3e3 to 3e5 photons a pattern
 DRIFT = 4  # degree of the polynomial that a drift follows
 SEED_POWER = 0.02  # of the first mode, given to each further mode at the start

@@ -201,6 +201,8 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
         _positions(result, config),
         *_detector(config),
     ]
+    if config.total_variation:
+        told.insert(1, f"The total variation of the object, at a strength of {config.total_variation:g}, was added to it.")
     if config.holdout:
         told.append(f"A share of {config.holdout:g} of the patterns was kept out of the fit to judge it.")
     return told

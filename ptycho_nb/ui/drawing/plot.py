@@ -12,6 +12,7 @@ from ptycho_nb.history import History, State
 from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
 from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
+from ptycho_nb.ui.drawing.keys import OwnKeys
 from ptycho_nb.ui.drawing.live import LossFrame
 from ptycho_nb.ui.drawing.markup import Pane
 from ptycho_nb.ui.drawing.style import STYLE
@@ -31,7 +32,8 @@ class LossPlot:
     def __init__(self) -> None:
         self.frame = LossFrame()
         self._style = Pane(STYLE, kind="style")
-        self.frame.widget.children = (self._style, *self.frame.widget.children)
+        self.frame.widget.children = (self._style, OwnKeys(), *self.frame.widget.children)
+        self.frame.widget.add_class("pnb-panel")
         self._output = Keepsake()
         self._drawer = Drawer([self.frame, _Remains(self._output, self._live)], over=self._over)
         self._history: History | None = None

@@ -103,5 +103,48 @@ STYLE = tag(
 .pnb-beside { display: flex; flex-wrap: wrap; gap: 8px 22px; }
 .pnb-beside .pnb-pictures img { width: 158px; }
 .pnb-film .pnb-pictures img { width: 230px; }
+.pnb-answers.widget-radio-box, .pnb-answers .widget-radio-box { height: auto; }
+.pnb-answers .widget-radio-box label { display: flex; align-items: flex-start; gap: 6px; white-space: normal; height: auto;
+  max-width: 60em; line-height: 1.45; margin-bottom: 4px; }
+.pnb-answers .widget-radio-box label input { order: -1; flex: none; margin: 2px 0 0; }
+.pnb-ambiguous { flex-wrap: wrap; align-items: flex-start; gap: 4px 22px; }
+.pnb-ambiguous .pnb-pictures { width: 210px; gap: 6px; }
+.pnb-ambiguous > :last-child { flex: 1 1 260px; min-width: 0; }
+.pnb-panel h4 { margin: 6px 0 2px; font-size: 1em; }
+.pnb-row .pnb-pictures img { width: 100px; }
+.pnb-row figcaption { max-width: 102px; font-size: 0.84em; line-height: 1.25; }
+.pnb-likeness caption { text-align: left; font-weight: 600; padding: 6px 0 2px; }
+.pnb-likeness th, .pnb-likeness td { text-align: left; line-height: 1.3; vertical-align: top; padding: 2px 10px 2px 0;
+  font-variant-numeric: tabular-nums; }
+.pnb-verdict p { font-weight: 600; font-size: 1.1em; font-variant-numeric: tabular-nums; }
+.pnb-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); gap: 2px 26px; }
+.pnb-cards > * { min-width: 0; }
+.pnb-why { padding: 0 0 6px 14px; color: var(--jp-ui-font-color2, #666); }
+.pnb-dial { flex-wrap: wrap; align-items: center; }
+.pnb-duel { flex-wrap: wrap; align-items: flex-start; gap: 2px 18px; }
+.pnb-duel .pnb-pictures { gap: 6px; }
+.pnb-duel .pnb-pictures img, .pnb-duel figcaption { width: 126px; max-width: none; }
+.pnb-designer { flex-wrap: wrap; align-items: flex-start; gap: 4px 26px; }
+.pnb-designer > :first-child { flex: 1 1 300px; max-width: 350px; }
+.pnb-designer > :last-child { flex: 2 1 440px; min-width: 0; }
+.pnb-plan h4 { margin: 6px 0 0; font-size: 1em; }
+.pnb-plan .widget-dropdown, .pnb-plan .widget-text { flex: 0 0 auto !important; width: auto !important; margin: 1px 2px; }
+.pnb-plan .widget-dropdown > .widget-label, .pnb-plan .widget-text > .widget-label { width: 136px !important; text-align: right; }
+.pnb-plan .widget-text > input { flex: 0 0 76px; width: 76px; }
+.pnb-plan .widget-dropdown > select { flex: 0 1 196px; min-width: 0; }
+.pnb-plan .pnb-dial { flex-wrap: nowrap; }
+.pnb-plan .pnb-dial > .widget-hslider { flex: 1 1 60px !important; min-width: 60px; overflow: visible; margin-right: 8px; }
+.pnb-footprint { flex-wrap: wrap; align-items: center; gap: 4px 18px; }
+.pnb-footprint > :first-child { flex: 0 1 372px; min-width: 0; }
+.pnb-footprint > :last-child { flex: 0 0 150px; }
+.pnb-steps .pnb-pictures img { width: 168px; }
+.pnb-steps figcaption { max-width: 168px; }
+.pnb-exchange .pnb-pictures img { width: 148px; }
+.pnb-exchange .pnb-pictures { margin-bottom: 6px; }
+.pnb-cases { display: flex; flex-wrap: wrap; gap: 2px 16px; }
+.pnb-cases > * { flex: 1 1 100px; max-width: 204px; }
+.pnb-cases h4 { margin: 6px 0 2px; font-size: 1em; }
+.pnb-cases .pnb-pictures { flex-direction: column; gap: 6px; }
+.pnb-cases .pnb-pictures figure, .pnb-cases .pnb-pictures img { width: 100%; }
 """),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptycho_nb.ui.forms.control import Field, written
+from ptycho_nb.ui.forms.control import Field, emptiness, written
 from ptycho_nb.ui.forms.form import Form
 from ptycho_nb.ui.forms.python import FileSource, Oriented, Source, call, constructor, oriented_source, show_python
 from ptycho_nb.ui.forms.settings_file import SettingsFile
@@ -16,6 +16,7 @@ __all__ = [
     "Source",
     "call",
     "constructor",
+    "emptiness",
     "oriented_source",
     "show_python",
     "written",

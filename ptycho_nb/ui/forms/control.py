@@ -91,7 +91,7 @@ class Field:
         if problem:
             self._news.put(tag("div", problem, role="alert", class_="pnb-problem"))
         elif changed:
-            default = written(self.setting.default) or _emptiness(self.setting)
+            default = written(self.setting.default) or emptiness(self.setting)
             self._news.put(tag("div", f"● changed; default {default}", class_="pnb-changed"))
         else:
             self._news.put()
@@ -144,12 +144,12 @@ def _kind(setting: Setting) -> str:
 
 def _number(setting: Setting, look: Look) -> widgets.Text:
     """A plain text box: a number box would silently change what it cannot take."""
-    empty = _emptiness(setting) if setting.optional else ""
+    empty = emptiness(setting) if setting.optional else ""
     return widgets.Text(written(setting.default), description=setting.label, placeholder=empty, continuous_update=False, **look.number)
 
 
-def _emptiness(setting: Setting) -> str:
-    """What a setting left empty means, as its help says it."""
+def emptiness(setting: Setting) -> str:
+    """What a setting left empty means, as its help says it: "no limit", "never"…"""
     said = re.search(r"empty: ([^;,]+)", setting.help)
     return said[1] if said else EMPTY
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from ptycho_nb.config import Config
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.ui.drawing import STYLE, Fold, Pane, close_all
+from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all
 from ptycho_nb.ui.forms.control import Field, Look
 
 C = TypeVar("C", bound=Config)
@@ -43,6 +43,7 @@ class Form(Generic[C]):
         self.problems: dict[str, str] = {}
         self._listeners: list[Callable[[], None]] = []
         self._quiet = False
+        self._alone: widgets.VBox | None = None  # what a cell of its own shows
         self.preset = widgets.Dropdown(
             options=[OWN, *self._presets()], description="Preset", tooltip="Settings that go together", layout={"width": "210px"}
         )
@@ -109,11 +110,15 @@ class Form(Generic[C]):
 
     def close(self) -> None:
         """Take the form away, with every widget of it."""
-        close_all(self.widget, self.preset)
+        close_all(self.widget, self.preset, *([] if self._alone is None else [self._alone]))
         self._look.close()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return dict(self.widget._repr_mimebundle_()) | {"text/plain": repr(self)}
+        """The form in a cell of its own, where no panel keeps its keys."""
+        if self._alone is None:
+            self._alone = widgets.VBox([OwnKeys(), self.widget])
+            self._alone.add_class("pnb-panel")
+        return dict(self._alone._repr_mimebundle_()) | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Form of {self.kind.__name__}: {len(self.problems)} problems>"

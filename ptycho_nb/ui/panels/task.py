@@ -87,7 +87,7 @@ class Task:
         try:
             self._changed(True)
             work(self._control)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "The work failed.", exc_info=True)
             self._failed(in_a_sentence(error, "This"))
         finally:

@@ -92,7 +92,7 @@ class Watch:
             return None
         try:
             return self._draw()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "A drawing failed.", exc_info=True)
             self._failed(str(error) if isinstance(error, InputError) else FAILED)
             return None

@@ -6,7 +6,7 @@ const CROSS_KEYS = "Keyboard: arrows move the cross by 1 px, with Shift by 10;";
 const HINTS = {
   pan: "Drag to move. Click an image, then the wheel zooms (or Ctrl + wheel). Double-click or 0 shows all. Keyboard: arrows, + and −.",
   line: `Drag a line, or click its two ends. ${CROSS_KEYS} Enter sets an end, Escape gives it up.`,
-  point: `Click a point. ${CROSS_KEYS} Enter picks.`,
+  point: `Click a point, or drag it. ${CROSS_KEYS} Enter picks.`,
 };
 
 /** An element, or a piece of a drawing; strings in it become text, never markup. */
@@ -27,7 +27,7 @@ const decoded = (part) => createImageBitmap(new Blob([part.image], { type: "imag
 
 /** One shot on the page: its title, its image under the drawing of the marks, its colour bar. */
 function paneOf({ title, words, bar }, bitmap) {
-  const canvas = make("canvas"), layers = { marks: make("g"), symbols: make("g"), scale: make("g") };
+  const canvas = make("canvas", { "aria-hidden": "true" }), layers = { marks: make("g"), symbols: make("g"), scale: make("g") };
   const over = make("svg", { "aria-hidden": "true" }, ...Object.values(layers));
   const box = make("div", { class: "pnb-viewer-frame", role: "img", "aria-label": words }, canvas, over);
   const sides = make("div", { class: "pnb-viewer-sides" }, box);

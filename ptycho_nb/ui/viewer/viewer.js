@@ -240,6 +240,7 @@ function render({ model, el }) {
     if (!drag.moved) return;
     if (get("mode") === "pan") pan((drag.last.clientY - event.clientY) / at.scale, (drag.last.clientX - event.clientX) / at.scale);
     if (get("mode") === "line") share("line", [drag.middle, at.middle], true);
+    if (get("mode") === "point") share("point", at.middle, true);
     drag.last = event;
   }
 

@@ -7,7 +7,7 @@ import time
 import ipywidgets as widgets
 import numpy as np
 
-from ptycho_nb.checks import checks
+from ptycho_nb.checks import RECONSTRUCTION_CHECKS, checks
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.figures import truth_comparison
@@ -26,7 +26,15 @@ NO_SCAN = "The scan of this result is not known here; give both: panel.show(resu
 NO_TRUTH = "The scan has no known object to compare with; simulate_scan makes scans that have one."
 OFFER = "Two fits of half of the patterns each: the detail on which they agree. Together they take about as long as one fit."
 FITTED_FIRST = "Phase, scale, ramp and shift, which the data leave free, are fitted first. The result itself is judged, not its twin."
-WELL = "Nothing looks wrong."
+WELL = "None of them was found: nothing looks wrong."
+LOOKED_FOR = {
+    "diverged": "divergence",
+    "misfit": "a misfit far above the noise",
+    "window": "a probe at the rim of its window",
+    "holes": "holes that got no light",
+    "vortices": "vortices of the phase",
+    "bound": "positions at their greatest shift",
+}
 TELLING = 0.4  # s between two words on how far a fit is
 
 
@@ -156,27 +164,29 @@ class ChecksSection(Section):
 
     Attributes
     ----------
-    count : int
-        Findings.
+    made, count : int
+        Checks, and those that have something to say.
     """
 
     title = "Checks"
     slow = True
-    count = 0
+    made = count = 0
 
     @property
     def heading(self) -> str:
         """The title with what was found."""
-        return f"{self.title}: {self.count or 'nothing'} to look at"
+        return f"{self.title}: {self.made} made, {self.count or 'nothing'} found"
 
     def of(self, shown: Shown) -> tuple[object, ...]:
         return (shown.entry,)
 
     def draw(self, shown: Shown) -> None:
         found = checks(shown.result, shown.scan)
-        self.count = len(found)
-        judged = "" if shown.scan is not None else f" Misfit and positions are not judged. {NO_SCAN}"
-        self.pane.put(listed(found) if found else tag("p", WELL), tag("p", judged) if judged else "")
+        judged = [name for name in RECONSTRUCTION_CHECKS if name != "misfit" or shown.scan is not None]
+        self.made, self.count = len(judged), len(found)
+        without = "" if shown.scan is not None else tag("p", f"The misfit is not judged. {NO_SCAN}")
+        looked = tag("p", f"Looked for: {', '.join(LOOKED_FOR[name] for name in judged)}.")
+        self.pane.put(looked, listed(found) if found else tag("p", WELL), without)
 
 
 def known(shown: Shown) -> Scan:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.estimate import estimate
+from ptycho_nb.estimate import estimate, memory_needed
 from ptycho_nb.history import Control
+from ptycho_nb.machine import memory, pick_device
 from ptycho_nb.readers.source import size
 from ptycho_nb.scan import Scan
+from ptycho_nb.ui.drawing import tag
 from ptycho_nb.ui.panels.at_work import AtWork
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 QUIET = 1.0  # s without an edit before it measures
 MEASURING = "Estimate: timing a few steps …"
 LONGEST = 30.0  # s that a run waits for a measurement to end
+SURE = 2.0  # times the memory of the machine: what is told to need more does, for it is told within a factor of two
+WAY_OUT = "crop or bin the patterns, use fewer of them, or lower the batch size."
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,56 @@ class Question:
     configs: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Room:
+    """Main memory of a run on the processor [bytes].
+
+    Attributes
+    ----------
+    needed : int
+        Beside the scan, about.
+    available, total : int
+        What is free, and what the machine or its container grants.
+    """
+
+    needed: int
+    available: int
+    total: int
+
+    @classmethod
+    def of(cls, question: Question) -> Room | None:
+        """That of a run; None where it cannot be told, or is a GPU's."""
+        try:
+            if any(pick_device(c.accelerator).type != "cpu" for c in question.configs.values() if "accelerator" in type(c).model_fields):
+                return None
+            return cls(memory_needed(question.scan, **question.configs), *memory())
+        except InputError:  # the settings do not fit the scan; the estimate says so
+            return None
+        except Exception:
+            log.exception("The memory of the run could not be estimated.")
+            return None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the run fails for certain."""
+        return self.needed > SURE * self.total
+
+    @property
+    def short(self) -> bool:
+        """Whether what is free is less than it needs."""
+        return self.needed > self.available
+
+    @property
+    def words(self) -> str:
+        """What is needed, what there is, and the way out."""
+        there = f"{size(self.total)} are all there is" if self.hopeless else f"{size(self.available)} are free, so it may fail"
+        return f"This run needs about {size(self.needed)} of memory and {there}: {WAY_OUT}"
+
+
 class Forecast:
     """Times a few steps of the run that Start would begin, once nothing has been edited for a second.
+
+    Where memory is short it says so at once, and times nothing: even a few steps need it.
 
     Parameters
     ----------
@@ -44,6 +96,8 @@ class Forecast:
         self._tell = tell
         self._question: Question | None = None
         self._answered: tuple[Question, str] | None = None
+        self._looked: Question | None = None  # the last one whose memory was looked at
+        self._room: Room | None = None  # of that one
         self._due = 0.0
         self._control = Control()
         self._lock, self._at_work = threading.Lock(), AtWork()
@@ -72,6 +126,20 @@ class Forecast:
                 self._working, self._question = False, None
                 self._at_work.end()
 
+    def refuse(self, question: Question) -> None:
+        """Refuse a run that the memory of this machine cannot hold.
+
+        Raises
+        ------
+        InputError
+            It fails for certain.
+        """
+        with self._lock:
+            looked, room = self._looked, self._room
+        room = room if looked == question else Room.of(question)
+        if room is not None and room.hopeless:
+            raise InputError(room.words)
+
     def cancel(self) -> None:
         """Measure no more; what is measured now ends within a step."""
         self.ask(None)
@@ -85,11 +153,16 @@ class Forecast:
             with self._lock:
                 self._changed.clear()
                 question, rest = self._question, self._due - time.monotonic()
-                if question is None or (self._answered is not None and self._answered[0] == question):
+                settled = self._answered is not None and self._answered[0] == question
+                looked = self._looked is question
+                if question is None or settled or (looked and self._room is not None and self._room.short):
                     self._working = False
                     self._at_work.end()
                     return
                 self._control = control = Control()
+            if not looked:
+                self._look(question)
+                continue
             if rest > 0:
                 self._changed.wait(rest)
                 continue
@@ -102,6 +175,14 @@ class Forecast:
                 if self._question is question:
                     self._answered = (question, words)
                     self._tell(words)
+
+    def _look(self, question: Question) -> None:
+        """Say it where memory is short."""
+        room = Room.of(question)
+        with self._lock:
+            self._looked, self._room = question, room
+            if self._question is question and room is not None and room.short:
+                self._tell(tag("strong", room.words))
 
 
 def _answer(question: Question, control: Control) -> str:

@@ -57,7 +57,7 @@ class Runner:
         The run that is under way, or was the last.
     outcome : Outcome or None
         Of the last run that gave one.
-    failure : Exception or None
+    failure : BaseException or None
         What ended the last run, where it failed.
     control : Control
         Of the run that is under way.
@@ -69,7 +69,7 @@ class Runner:
         self._drawer, self._screen = drawer, screen
         self.run: Run | None = None
         self.outcome: Outcome | None = None
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self.control = Control()
         self.turn = threading.RLock()
         self._claimed, self._at_work = threading.Lock(), AtWork()
@@ -195,10 +195,12 @@ class Runner:
         try:
             self._screen.before(run, job.earlier is not None)
             self.outcome = job.run()
-        except Exception as error:
+        except BaseException as error:
             log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "The run failed.", exc_info=True)
             self.failure, run.summary = error, in_a_sentence(error)
             self._screen.problem(run.summary)
+            if isinstance(error, KeyboardInterrupt):  # of the cell that waits for this run: the cell ends with it
+                raise
             return State.FAILED
         run.code, run.result = self.outcome.code, self.outcome.result
         return run.result.state

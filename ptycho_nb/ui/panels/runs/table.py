@@ -9,7 +9,7 @@ from typing import Any
 from ptycho_nb.config import Setting
 from ptycho_nb.history import State
 from ptycho_nb.ui.drawing import Markup, joined, tag
-from ptycho_nb.ui.forms import written
+from ptycho_nb.ui.forms import emptiness, written
 from ptycho_nb.ui.panels.run import Run
 
 HEAD = ("Run", "Method", "State", "Epochs", "Time", "Loss", "Misfit\N{NO-BREAK SPACE}R", "Settings that differ")
@@ -112,5 +112,7 @@ def _line(run: Run, section: str, setting: Setting, several: bool) -> str:
     """One setting: label, value, and whether that is the default; the section too where others have the same label."""
     value = run.configs[section].model_dump()[setting.name]
     where = f" ({SECTIONS.get(section, section)})" if several else ""
-    said = ("yes" if value else "no") if isinstance(value, bool) else written(value) or "empty"
-    return f"{setting.label}{where} {said}{', default' if value == setting.default else ''}"
+    default = ", default" if value == setting.default else ""
+    if value is None:
+        return f"{setting.label}{where}: {emptiness(setting)}{default}"
+    return f"{setting.label}{where} {('yes' if value else 'no') if isinstance(value, bool) else written(value)}{default}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,21 @@ from ptycho_nb.files import StrPath
 from ptycho_nb.readers import READERS
 from ptycho_nb.readers.source import size
 from ptycho_nb.ui.drawing import Pane, joined, tag
+from ptycho_nb.ui.panels.watch import Watch
 
 MOST = 500  # entries shown of one folder
 REMEMBERED = 10  # files
 UP = "‹ up ›"
+PERIOD = 3.0  # s between two looks at the folder while its list can be seen
+NAMED = 3  # new files that are told by name
+
+Options = list[tuple[str, str]]  # what the list shows, and the path it stands for
 
 _recent: list[str] = []  # paths of the files opened in this kernel, the last one first
 
 
 class Browser:
-    """Chooses a file on the machine that the kernel runs on.
+    """Chooses a file on the machine that the kernel runs on; files that come or go do so in the list too.
 
     Attributes
     ----------
@@ -51,7 +57,9 @@ class Browser:
         self.widget = widgets.VBox([self.where, self.entries, self.recent, self.path, bar, self.news])
         self._chosen, self._written = "", ""
         self.folder = Path(_home())
-        self._quiet = False
+        self._lock, self._quiet = threading.RLock(), False
+        self._seen = False
+        self._watch = Watch(self._look_again, lambda _: None)
         self.entries.observe(self._picked, "value")
         self.recent.observe(self._picked, "value")
         self.show(self.folder)
@@ -90,19 +98,48 @@ class Browser:
         """Show this folder; one that cannot be read is told, and the one before stays."""
         home = Path(os.path.abspath(folder))
         try:
-            folders, files = _contents(home)
+            options, told = _listed(home)
         except OSError as error:
             reason = (error.strerror or "it cannot be read").lower()
             self.news.put(tag("div", f"{home.name or home}: {reason}; choose another folder.", role="alert", class_="pnb-problem"))
             return
-        self.folder = home
-        up = [(UP, str(home.parent))] if home.parent != home else []
-        seen, room = folders[:MOST], max(0, MOST - len(folders))
-        into = [(f"{printable(name)}/", str(home / name)) for name in seen]
-        self._offer(self.entries, [*up, *into, *((_line(home / name), str(home / name)) for name in files[:room])])
-        self.where.put("Folder ", tag("b", printable(str(home))))
-        self.news.put(*_told(len(files), len(folders) + len(files)))
-        self._write("")
+        with self._lock:
+            self.folder = home
+            self._offer(self.entries, options)
+            self.where.put("Folder ", tag("b", printable(str(home))))
+            self.news.put(*_news(told))
+            self._write("")
+
+    def refresh(self) -> None:
+        """Show what has come into the folder and what has gone; what was chosen stays chosen."""
+        home = self.folder
+        try:
+            options, told = _listed(home)
+        except OSError:  # gone for the moment, or for good: who opens something is told
+            return
+        with self._lock:
+            before = list(self.entries.options)
+            if home != self.folder or before == options:
+                return
+            known = {path for _, path in before}
+            self._offer(self.entries, options, kept=self.entries.value)
+            self.news.put(*_news([*told, *_arrived([path for _, path in options if path not in known])]))
+
+    def watch(self, seen: bool) -> None:
+        """Refresh the list by itself from now on while it can be seen, or no more."""
+        self._seen = seen
+        if seen:
+            self._watch.wake()
+
+    def close(self) -> None:
+        """Watch no more; the widgets are the panel's."""
+        self._watch.close()
+
+    def _look_again(self) -> float | None:
+        if not self._seen:
+            return None
+        self.refresh()
+        return PERIOD
 
     def remember(self, path: StrPath) -> None:
         """Put a file that was opened among the recent ones."""
@@ -114,18 +151,20 @@ class Browser:
         self._offer(self.recent, [("choose one", ""), *((printable(_short(path)), path) for path in _recent)])
         self.recent.layout.display = None if _recent else "none"
 
-    def _offer(self, box: Any, options: list[tuple[str, str]]) -> None:
-        """New options, none of them picked."""
-        self._quiet = True
-        try:
-            box.options = options
-            box.index = 0 if box is self.recent else None
-        finally:
-            self._quiet = False
+    def _offer(self, box: Any, options: Options, kept: str | None = None) -> None:
+        """New options in one message, none of them picked but this one, where it is still among them."""
+        with self._lock, box.hold_sync():
+            self._quiet = True
+            try:
+                box.options = options
+                box.index = next((i for i, (_, path) in enumerate(options) if path == kept), 0 if box is self.recent else None)
+            finally:
+                self._quiet = False
 
     def _picked(self, change: dict[str, Any]) -> None:
-        if not self._quiet and change["new"]:
-            self._write(change["new"])
+        with self._lock:  # a pick waits for the end of a refresh, and is none of its doings
+            if not self._quiet and change["new"]:
+                self._write(change["new"])
 
     def _write(self, path: str) -> None:
         """Put a path in the box, as the screen can show it."""
@@ -167,6 +206,15 @@ def _contents(home: Path) -> tuple[list[str], list[str]]:
     return sorted(folders, key=str.casefold), sorted(files, key=str.casefold)
 
 
+def _listed(home: Path) -> tuple[Options, list[str]]:
+    """What the list of a folder shows, and what is to be said of it."""
+    folders, files = _contents(home)
+    up = [(UP, str(home.parent))] if home.parent != home else []
+    seen, room = folders[:MOST], max(0, MOST - len(folders))
+    into = [(f"{printable(name)}/", str(home / name)) for name in seen]
+    return [*up, *into, *((_line(home / name), str(home / name)) for name in files[:room])], _told(len(files), len(folders) + len(files))
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
@@ -181,7 +229,17 @@ def _line(path: Path) -> str:
         return printable(path.name)
 
 
-def _told(files: int, entries: int) -> list[Any]:
+def _told(files: int, entries: int) -> list[str]:
     said = [] if files else [f"No scan in this folder; ptycho_nb reads {', '.join(READERS)}."]
-    said += [f"{entries - MOST} more entries are not shown; write the path of one."] if entries > MOST else []
+    return said + ([f"{entries - MOST} more entries are not shown; write the path of one."] if entries > MOST else [])
+
+
+def _arrived(paths: list[str]) -> list[str]:
+    """What has come into the folder, in words."""
+    names = [printable(os.path.basename(path)) for path in paths]
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return [f"New in this folder: {', '.join([*names[:NAMED], *more])}."] if names else []
+
+
+def _news(said: list[str]) -> list[Any]:
     return [joined(tag("div", " ".join(said), role="status"))] if said else []

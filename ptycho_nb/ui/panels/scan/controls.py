@@ -46,6 +46,8 @@ class Controls:
         )
         words = widgets.HBox([self.facts, widgets.VBox([self.findings, self.notes])])
         pictures = widgets.HBox([self.patterns.widget, self.positions])
+        self.choose.observe(lambda _: self._watch(), "selected_index")
+        self._watch()
         for row in (words, pictures):
             row.add_class("pnb-seen")
         self._code = Fold([self.code], titles=("Show Python",), selected_index=None)
@@ -53,6 +55,10 @@ class Controls:
         self._seen.layout.display = "none"
         head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Scan")), self.scan]
         return widgets.VBox([*head, self.choose, self.mapping.widget, self.state, self.problem, self._seen])
+
+    def _watch(self) -> None:
+        """The list of files refreshes itself while it can be seen."""
+        self.browser.watch(self.choose.selected_index == 0)
 
     def show(self, scan: Scan, source: Source) -> None:
         """Make room for this scan; what is seen of it comes later."""
@@ -84,5 +90,6 @@ class Controls:
 
     def close(self) -> None:
         """Take every widget away."""
+        self.browser.close()
         self.form.close()
         close_all(self.widget)

@@ -24,6 +24,7 @@ TEXTS = {  # argument of load_scan: label, an example, help
     "energy_ev": ("Energy [eV]", "8000", "Photon or electron energy; with distance and detector pixel it gives the object pixel"),
     "distance_m": ("Distance [m]", "2.5", "From the sample to the detector"),
     "detector_pixel_m": ("Detector pixel [m]", "75e-6", "Width of a detector pixel"),
+    "probe_diameter": ("Beam width", "in focus", "Of the beam on the sample, in the unit of the positions; for a file without a probe"),
     "center": ("Centre [px]", "row, column", "Where the beam falls on the detector; the middle where left empty"),
     "crop": ("Crop [px]", "all", "Width of the square to keep round the centre"),
     "bin": ("Bin [px]", "1", "Detector pixels along each side that are summed into one"),

@@ -36,7 +36,8 @@ class Patterns:
         self.mean, self.single, self.problem = Pane(kind="pattern"), Pane(kind="pattern"), Pane(role="alert", kind="problem")
         tip, style = "Which pattern, counted from 0", {"description_width": "4.5em"}
         self.number = widgets.Text("0", description="Pattern", tooltip=tip, continuous_update=False, style=style, layout={"width": "9.5em"})
-        self.slider = widgets.IntSlider(0, 0, 1, readout=False, tabbable=False, layout={"width": "180px"})
+        self.slider = widgets.IntSlider(0, 0, 1, readout=False, layout={"width": "180px"})
+        self.slider.tooltip = f"{tip}; arrow keys too"
         bar = widgets.HBox([self.number, self.slider])
         bar.add_class("pnb-bar")
         self.widget = widgets.VBox([self.mean, self.single, bar, self.problem])

@@ -1,0 +1,60 @@
+"""The slow phase that an object on the way lacks, from what it explains wrongly of the patterns' tilts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+from ptycho_nb.start.tilts import Splines, expected_moments, measured_moments
+
+STIFFNESSES = (0.1, 1.0, 10.0)  # tried: from ragged to smooth
+SEED = 0  # of the halves
+
+
+@dataclass(frozen=True)
+class SlowPhase:
+    """What the tilts ask for.
+
+    Attributes
+    ----------
+    phase : float32, shape (H, W)
+        To be added to the object's [rad].
+    explained : float
+        Share of the missing tilts' variance that it explains on patterns it was not fitted to; not
+        above zero where the tilts say nothing that their neighbours know.
+    stiffness : float
+        The one of ``STIFFNESSES`` that explained most.
+    """
+
+    phase: NDArray[np.float32]
+    explained: float
+    stiffness: float
+
+
+def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.float64]) -> SlowPhase:
+    """The smooth phase whose slopes are the missing tilts (M, 2) [rad/px], each believed as its weight (M,) says.
+
+    How stiff is decided by cross-validation: half the patterns, drawn at random, are fitted, the
+    others judge; then all are fitted.
+    """
+    half = np.random.default_rng(SEED).permutation(len(lack)) < len(lack) // 2
+    pairs = [(matrix.multiply(weight[:, None]).tocsr(), weight * tilts) for matrix, tilts in zip(splines.slope, lack.T, strict=True)]
+    fitted, judges = ([(matrix[some], tilts[some]) for matrix, tilts in pairs] for some in (half, ~half))
+    whole, explained = sum(np.square(tilts).sum() for _, tilts in judges), []
+    for stiffness in STIFFNESSES:
+        found = splines.fitted(fitted, stiffness)
+        left = sum(np.square(matrix @ found - tilts).sum() for matrix, tilts in judges)
+        explained.append(1 - left / max(float(whole), 1e-30))
+    best = int(np.argmax(explained))
+    return SlowPhase(splines.evaluate(splines.fitted(pairs, STIFFNESSES[best])), float(explained[best]), STIFFNESSES[best])
+
+
+def lacking(scan: Scan, early: Reconstruction) -> SlowPhase:
+    """The slow phase that an early object of a scan lacks; a pattern's tilt counts as its photons."""
+    measured, expected = measured_moments(scan), expected_moments(scan, early)
+    splines = Splines(early.positions - early.origin, early.probe, early.canvas.shape)
+    return slow_phase(splines, measured.tilt - expected.tilt, np.sqrt(measured.brightness / measured.brightness.max()))

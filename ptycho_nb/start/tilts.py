@@ -1,0 +1,174 @@
+"""What the tilts of the patterns say of slow phases.
+
+A pattern's centre of mass is the mean slope of the phase under the probe. It is linear in slow
+phases, so what an object on the way explains wrongly of it gives the slow phase that mends
+it: a least-squares fit of cubic B-splines, a few hundred numbers, that an iterative fit pixel by
+pixel is slow to find.
+
+References
+----------
+Dekkers & de Lang, Optik 41, 452 (1974), on differential phase contrast; Lazić, Bosch & Lazar,
+Ultramicroscopy 160, 265 (2016), eqs. 8-13, on the centre of mass; Unser, IEEE Signal Process.
+Mag. 16, 22 (1999), on splines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import LinearOperator, cg
+
+from ptycho_nb.metrics import probe_diameter
+from ptycho_nb.result import Reconstruction
+from ptycho_nb.scan import Scan
+
+KNOTS = 3  # in a probe's diameter: what is finer leaves its tilt alone
+REACH = 2  # knots on either side that a cubic spline spans
+ENERGY = 0.98  # of the probe, inside the square that is looked at
+BATCH = 64  # patterns predicted at once
+FAINT = 1e-6  # keeps what no pattern sees solvable
+STEPS, ENOUGH = 60, 1e-3  # of the conjugate gradients, and their relative residual at the end
+
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Brightness and tilt of patterns.
+
+    Attributes
+    ----------
+    brightness : float64, shape (M,)
+        Photons in each pattern, believed pixels only.
+    tilt : float64, shape (M, 2)
+        Its centre of mass as a slope of the phase (row, col) [rad/px].
+    """
+
+    brightness: Real
+    tilt: Real
+
+
+def measured_moments(scan: Scan) -> Moments:
+    """Of the scan's own patterns."""
+    return _moments(scan.intensity, scan.mask)
+
+
+def expected_moments(scan: Scan, early: Reconstruction) -> Moments:
+    """Of the patterns that an object on the way gives, with its own probe and positions."""
+    batches = (np.arange(first, min(first + BATCH, scan.M)) for first in range(0, scan.M, BATCH))
+    parts = [_moments(early.predicted(some), scan.mask) for some in batches]
+    return Moments(np.concatenate([p.brightness for p in parts]), np.concatenate([p.tilt for p in parts]))
+
+
+def _moments(intensity: NDArray[np.float32], mask: NDArray[np.bool_]) -> Moments:
+    N = mask.shape[0]
+    slope = 2 * np.pi * (np.arange(N) - N // 2) / N
+    believed = intensity if mask.all() else intensity * mask
+    rows, columns = believed.sum(2, dtype=np.float64), believed.sum(1, dtype=np.float64)
+    brightness = np.maximum(rows.sum(1), 1e-12)
+    return Moments(brightness, np.stack([rows @ slope, columns @ slope], 1) / brightness[:, None])
+
+
+class Splines:
+    """Cubic B-splines over a canvas, and their means under the probe at each position.
+
+    Parameters
+    ----------
+    positions : float64, shape (M, 2)
+        Probe centres (row, col) on the canvas, taken to the nearest whole pixel.
+    probe : complex64, shape (P, N, N)
+    shape : (H, W)
+
+    Attributes
+    ----------
+    light : float64, shape (L, L)
+        |probe|² over modes in the middle of its window, of sum one.
+    pitch : int
+        From one knot to the next [px].
+    knots : (int, int)
+        Rows and columns of them, the second at element 0 of the canvas.
+    slope : list of two csr_matrix, shape (M, K)
+        Mean of the derivative by row, and by column, of each of the K splines under the probe at each position [1/px].
+    """
+
+    def __init__(self, positions: Real, probe: NDArray[np.complex64], shape: tuple[int, int]) -> None:
+        self.light = light = _lit(probe)
+        self.shape, self.pitch = shape, max(2, round(probe_diameter(probe) / KNOTS))
+        self.knots = (shape[0] // self.pitch + 2 * REACH, shape[1] // self.pitch + 2 * REACH)
+        offsets = np.arange(-REACH * self.pitch, REACH * self.pitch + 1) / self.pitch
+        value, slope = _spline(offsets), _spline_slope(offsets) / self.pitch
+        tables = [fftconvolve(light, np.outer(a, b)[::-1, ::-1]) for a, b in ((slope, value), (value, slope))]
+        corners = np.rint(positions).astype(int) - light.shape[0] // 2
+        self.slope = self._gathered(np.stack(tables), corners)
+
+    def _gathered(self, tables: Real, corners: NDArray[np.int64]) -> list[csr_matrix]:
+        """The tables (T, S, S) read at each knot near each corner: element [q] is for a knot at corner + q - reach."""
+        size, pitch, knots = tables.shape[-1], self.pitch, np.array(self.knots)[:, None]
+        reach = REACH * pitch
+        count = (size - 1) // pitch + 1
+        first = np.maximum(1 - (reach - corners) // pitch, 0)  # the least knot at corner - reach or beyond
+        index = first[:, :, None] + np.arange(count)  # (M, 2, n)
+        where = pitch * (index - 1) - corners[:, :, None] + reach
+        there = (where >= 0) & (where < size) & (index < knots)
+        where, index = np.clip(where, 0, size - 1), np.minimum(index, knots - 1)
+        values = tables[:, where[:, 0, :, None], where[:, 1, None, :]] * (there[:, 0, :, None] & there[:, 1, None, :])
+        columns = (index[:, 0, :, None] * self.knots[1] + index[:, 1, None, :]).ravel()
+        ends = np.arange(len(corners) + 1) * count**2
+        return [csr_matrix((v.ravel(), columns, ends), shape=(len(corners), self.knots[0] * self.knots[1])) for v in values]
+
+    def evaluate(self, coefficients: Real) -> NDArray[np.float32]:
+        """The sum of the splines on the canvas, (H, W)."""
+        rows, columns = (
+            _spline(np.arange(n)[:, None] / self.pitch - (np.arange(k) - 1)) for n, k in zip(self.shape, self.knots, strict=True)
+        )
+        return np.asarray(rows @ coefficients.reshape(self.knots) @ columns.T, dtype=np.float32)
+
+    def fitted(self, pairs: list[tuple[csr_matrix, Real]], stiffness: float) -> Real:
+        """Coefficients (K,) for which ``matrix @ c`` comes nearest each right side, in the least squares.
+
+        ``stiffness`` weighs the squared differences of neighbouring coefficients, over the most that
+        one coefficient means to the right sides.
+        """
+        diagonal = np.sum([np.asarray(matrix.multiply(matrix).sum(0)).ravel() for matrix, _ in pairs], axis=0)
+        scale = max(float(diagonal.max()), 1e-30)
+
+        def normal(c: Real) -> Real:
+            through = sum(matrix.T @ (matrix @ c) for matrix, _ in pairs)
+            return np.asarray(through + scale * (stiffness * self._bent(c) + FAINT * c))
+
+        right = sum(matrix.T @ values for matrix, values in pairs)
+        K = len(diagonal)
+        inverse = 1 / (diagonal + scale * (4 * stiffness + FAINT))
+        near, rough = (LinearOperator((K, K), f, dtype=np.float64) for f in (normal, lambda c: inverse * c))
+        return np.asarray(cg(near, right, rtol=ENOUGH, maxiter=STEPS, M=rough)[0])
+
+    def _bent(self, coefficients: Real) -> Real:
+        """The gradient of half the squared differences of neighbours."""
+        grid = coefficients.reshape(self.knots)
+        by_row, by_column = (np.diff(np.diff(grid, axis=axis), axis=axis, prepend=0, append=0) for axis in (0, 1))
+        return np.asarray(-(by_row + by_column).ravel())
+
+
+def _lit(probe: NDArray[np.complex64]) -> Real:
+    """|probe|² over modes, of sum one, on the least central square that holds ``ENERGY`` of it."""
+    light = np.square(np.abs(probe)).sum(0).astype(np.float64)
+    N = len(light)
+    for half in range(4, N // 2 + 1):
+        square = light[N // 2 - half : N // 2 + half, N // 2 - half : N // 2 + half]
+        if square.sum() >= ENERGY * light.sum():
+            break
+    return square / square.sum()
+
+
+def _spline(x: Real) -> Real:
+    a = np.abs(x)
+    return np.where(a < 1, 2 / 3 - a**2 + a**3 / 2, np.where(a < 2, (2 - a) ** 3 / 6, 0.0))
+
+
+def _spline_slope(x: Real) -> Real:
+    a = np.abs(x)
+    return np.where(a < 1, -2 * x + 1.5 * x * a, np.where(a < 2, -np.sign(x) * (2 - a) ** 2 / 2, 0.0))

@@ -1,0 +1,177 @@
+"""The panel: controls that change object and probe, the misfit as a number, scores before and after alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from ptycho_nb.lessons.ambiguities import PATHS, SAME, Experiment, Guess, Moves, amplitudes, experiment, likeness
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
+from ptycho_nb.ui.lessons.ambiguities.changes import FREE, RULED_OUT, Change
+from ptycho_nb.ui.lessons.ambiguities.pictures import in_words, object_pictures, pattern_picture, row, still, table, wave_pictures
+from ptycho_nb.ui.lessons.dial import Dial
+
+TRUTH, CHANGED, ALIGNED, TURNED = "True", "Changed", "Changed, aligned", "Changed, turned back and aligned"
+INTRODUCTION = (
+    "Object and probe of this simulated scan are known. Change them and watch the misfit R: where it stays, no fit to the patterns can "
+    "choose between the changed and the true ones."
+)
+NOTHING = "Nothing is changed: this is what photon noise leaves of the truth itself."
+CANNOT = "The patterns cannot tell the changed ones from the true."
+TELL = "The patterns tell: this is no ambiguity of this scan."
+
+
+class Ambiguities:
+    """Seven changes of object and probe that no pattern can tell, and two that the patterns tell.
+
+    Attributes
+    ----------
+    widget : widgets.VBox
+    path : widgets.Dropdown
+        Of the scan: "raster" or "jittered".
+    dials : dict of str to Dial
+        By the field of ``Moves``.
+    switches : dict of str to widgets.Checkbox
+        By the field of ``Moves``.
+    reset : widgets.Button
+    news, scores : Pane
+        What became of the misfit; how like the truth the object is, before and after alignment.
+    misfit : float
+        R of what is shown.
+    before, after : lessons.ambiguities.Likeness
+        As shown, and aligned.
+    """
+
+    def __init__(self) -> None:
+        self.path = widgets.Dropdown(
+            options=[("raster, steps of 8 px", PATHS[0]), ("jittered, up to 2 px off the raster", PATHS[1])],
+            description="Scan path",
+            tooltip="How the positions lie",
+            layout={"width": "330px"},
+            style={"description_width": "initial"},
+        )
+        self.reset = widgets.Button(description="Back to the truth", tooltip="Undo every change", layout={"width": "auto"})
+        changes = (*FREE, *RULED_OUT)
+        self.dials = {c.field: self._dial(c, c.limits) for c in changes if c.limits is not None}
+        self.switches = {c.field: self._switch(c) for c in changes if c.limits is None}
+        self.news, self.scores = Pane(role="status", kind="verdict"), Pane(kind="likeness")
+        self._rows = {name: Pane(kind="row") for name in (TRUTH, CHANGED, ALIGNED)}
+        self._quiet = False
+        self._drawn: Experiment | None = None  # whose truth is on the screen
+        self.widget = self._built()
+        for control in (self.path, *self.switches.values()):
+            control.observe(lambda _: self._draw(), "value")
+        self.reset.on_click(lambda _: self.show(Moves()))
+        self._draw()
+
+    def _dial(self, change: Change, limits: tuple[float, float, float]) -> Dial:
+        return Dial(change.name, limits, vars(Moves())[change.field], change.sentence, self._draw)
+
+    def _switch(self, change: Change) -> widgets.Checkbox:
+        return widgets.Checkbox(False, description=change.name, tooltip=change.sentence, indent=False, layout={"width": "auto"})
+
+    def _built(self) -> widgets.VBox:
+        bar = widgets.HBox([self.path, self.reset])
+        bar.add_class("pnb-bar")
+        seen = widgets.HBox([self._rows[TRUTH], self._rows[CHANGED], widgets.VBox([self._rows[ALIGNED], self.scores])])
+        seen.add_class("pnb-ambiguous")
+        free, ruled_out = self._cards(FREE), self._cards(RULED_OUT)
+        controls = [
+            Pane(tag("h4", "Changes that no pattern can tell")),
+            free,
+            Pane(tag("h4", "For contrast, changes that the patterns tell")),
+            ruled_out,
+        ]
+        head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Ambiguities")), Pane(tag("p", INTRODUCTION))]
+        whole = widgets.VBox([*head, bar, self.news, seen, *controls])
+        whole.add_class("pnb-panel")
+        return whole
+
+    def _cards(self, changes: Iterable[Change]) -> widgets.Box:
+        """Each control over its sentence."""
+        cards = []
+        for change in changes:
+            control = self.dials[change.field].widget if change.limits else self.switches[change.field]
+            cards.append(widgets.VBox([control, Pane(tag("p", change.sentence), kind="why")]))
+        box = widgets.Box(cards)
+        box.add_class("pnb-cards")
+        return box
+
+    @property
+    def experiment(self) -> Experiment:
+        """The scan on the chosen path."""
+        return experiment(str(self.path.value))
+
+    @property
+    def moves(self) -> Moves:
+        """What the controls say."""
+        return Moves(**{n: d.value for n, d in self.dials.items()}, **{n: bool(s.value) for n, s in self.switches.items()})
+
+    @property
+    def verdict(self) -> str:
+        """What became of the misfit, in a sentence or two."""
+        noise = self.experiment.noise
+        if self.moves == Moves():
+            return f"Misfit R {noise:.6f}. {NOTHING}"
+        same = abs(self.misfit - noise) < SAME * noise
+        return f"Misfit R {self.misfit:.6f}; of the truth {noise:.6f}. {CANNOT if same else TELL}"
+
+    def show(self, moves: Moves) -> None:
+        """Set every control and draw once."""
+        self._quiet = True
+        try:
+            for name, dial in self.dials.items():
+                dial.value = vars(moves)[name]
+            for name, switch in self.switches.items():
+                switch.value = vars(moves)[name]
+        finally:
+            self._quiet = False
+        self._draw()
+
+    def close(self) -> None:
+        """Leave no widget behind."""
+        close_all(self.widget)
+
+    def _draw(self) -> None:
+        """Everything anew, for the controls as they are."""
+        if self._quiet:
+            return
+        scan, moves = self.experiment, self.moves
+        guess = moves.on(scan.truth)
+        self.misfit = scan.misfit(guess)
+        self.news.put(tag("p", self.verdict))
+        pair = scan.aligned(moves.turned(guess))
+        self.before, self.after = scan.as_it_is(guess), likeness(pair)
+        if self._drawn is not scan:
+            self._row(TRUTH, scan, scan.truth, "the true one")
+        self._drawn = scan
+        self._row(CHANGED, scan, guess, in_words(self.before))
+        aligned = TURNED if moves.twin or moves.mirror else ALIGNED
+        self._rows[ALIGNED].put(row(aligned, *object_pictures(pair.object, aligned, in_words(self.after))))
+        self.scores.put(table({CHANGED: self.before, aligned: self.after}))
+        self._shown = {TRUTH: scan.truth.object[scan.region], CHANGED: guess.object[scan.region], aligned: pair.object}
+
+    def _row(self, name: str, scan: Experiment, guess: Guess, words: str) -> None:
+        """Object, probe and middle pattern."""
+        middle = len(scan.photons) // 2
+        measured = scan.measured[middle]
+        pattern = measured if guess is scan.truth else amplitudes(guess._replace(positions=guess.positions[[middle]]))[0]
+        brightest = float(np.abs(scan.truth.probe).max())
+        kind = "pattern, measured" if guess is scan.truth else "pattern, expected"
+        shown = (
+            *object_pictures(guess.object[scan.region], name, words),
+            wave_pictures(guess, brightest, name),
+            pattern_picture(pattern, measured, kind),
+        )
+        self._rows[name].put(row(name, *shown))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """The panel; a picture of its state where widgets cannot be shown."""
+        drawn = pictured(still(self._shown, self.verdict.replace(". ", ".\n", 1)))
+        return dict(self.widget._repr_mimebundle_()) | drawn | {"text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<Ambiguities: {self.path.value} path, R {self.misfit:.4f}>"

@@ -22,6 +22,11 @@ class Adam:
         self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
         self.steps = torch.zeros((), device=values.device)
 
+    def forget(self) -> None:
+        """Begin anew, as if no step had been made."""
+        for array in (self.mean, self.square, self.steps):
+            array.zero_()
+
     def move(self, rate: float, rows: list[int] | None = None) -> None:
         """Step against the gradient, no value by much more than ``rate``; only some rows if they are named."""
         arrays = [self.values, self.gradient, self.mean, self.square]

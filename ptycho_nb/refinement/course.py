@@ -12,10 +12,11 @@ from ptycho_nb.metrics import probe_diameter, step
 from ptycho_nb.refinement.fit import Rates
 from ptycho_nb.scan import Scan
 
-READS = 400  # of each object pixel, on average: the measured and simulated scans tried gain nothing clear by more
+READS = 350  # of each object pixel, on average: the measured and simulated scans tried gain little by more
 FEWEST, MOST = 16, 128  # epochs
 SHARE, SMALLEST, LARGEST = 16, 16, 48  # steps an epoch at least, and patterns in one
 DETECTOR_RATE = 0.02  # greatest relative step of brightness and background
+OPENING, LEAST_OPENING = 12, 2  # epochs before the slow phase is mended: a quarter of a short run, none of a very short one
 ALTERNATE = 2  # the probe moves in each second step: all patterns share it, and its gradient is a quarter of a step
 
 
@@ -42,18 +43,25 @@ def passes(config: RefinementConfig, scan: Scan) -> Passes:
     return Passes(epochs, size)
 
 
-def rates(config: RefinementConfig, progress: float, object_rate: float, number: int = 0) -> Rates:
-    """Step sizes at a share 0 to 1 of the run, ``object_rate`` at most: a rise, then half a cosine to zero.
+def opening(epochs: int) -> int:
+    """How many of so many epochs come before the slow phase is mended; 0 for none."""
+    first = min(OPENING, epochs // 4)
+    return first if first >= LEAST_OPENING else 0
 
-    Probe and positions wait for ``probe_start``; the probe moves in every second step,
-    counted by ``number``.
+
+def rates(config: RefinementConfig, progress: float, object_rate: float, number: int = 0, opening: float = 0.0) -> Rates:
+    """Step sizes at a share 0 to 1 of the run: a rise to ``object_rate``, then half a cosine to zero.
+
+    They run that course twice where the run has an opening, a share of it. Probe and positions wait
+    for ``probe_start``; the probe moves in every second step, counted by ``number``.
 
     References
     ----------
     Loshchilov & Hutter, *SGDR*, ICLR 2017, eq. 5, one period.
     """
-    rise = min(1.0, progress / config.warmup) if config.warmup else 1.0
-    fall = max(0.0, (progress - config.warmup) / (1 - config.warmup))
+    part = progress / opening if progress < opening else (progress - opening) / (1 - opening)
+    rise = min(1.0, part / config.warmup) if config.warmup else 1.0
+    fall = max(0.0, (part - config.warmup) / (1 - config.warmup))
     course = rise * 0.5 * (1 + math.cos(math.pi * fall))
     moving = course if progress >= config.probe_start else 0.0
     return Rates(

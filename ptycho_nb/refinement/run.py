@@ -13,9 +13,10 @@ from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Listener, Preview, State, interrupt_stops
 from ptycho_nb.machine import borrowed_threads, device_label, pick_device
-from ptycho_nb.refinement.course import passes, rates
+from ptycho_nb.refinement.course import opening, passes, rates
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
+from ptycho_nb.refinement.mend import lacking
 from ptycho_nb.refinement.priors import prior, strength
 from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe, support, ways
 from ptycho_nb.result import Reconstruction
@@ -127,11 +128,15 @@ class _Run:
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
         self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
+        self.opened, self.mended, self.added = 0, not config.mend_slow_phase or begin is not None, False
         self.per_epoch = math.ceil(len(self.fitted) / self.passes.batch_size)
         if earlier is not None:
             self._take_up(earlier)
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
         self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
+        epochs = self.total // self.per_epoch
+        self.opened = self.opened if self.mended else opening(epochs)
+        self.opening = self.opened / epochs  # the share of the run that comes before the slow phase is mended
 
     def _detector(self, device: torch.device) -> Detector:
         return Detector(
@@ -151,6 +156,8 @@ class _Run:
         self.fit.load_state(earlier.optimiser)
         self.first_step = self.step = int(earlier.optimiser["step"])
         self.photons, self.rate = float(earlier.optimiser["photons"]), float(earlier.optimiser["rate"])
+        self.mended, self.added = (bool(earlier.optimiser[name]) for name in ("mended", "added"))
+        self.opened = int(earlier.optimiser["opened"])
         if earlier.history is not None:
             self.history.take_up(earlier.history)
 
@@ -176,13 +183,25 @@ class _Run:
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
-        step_sizes = rates(self.config, progress, self.rate, self.step)
+        if not self.mended and progress >= self.opening > 0:
+            self._mend()
+        step_sizes = rates(self.config, progress, self.rate, self.step, self.opening)
         misfit = self.fit.step(chosen, step_sizes)
         if not math.isfinite(misfit):
             history.diverge(f"The misfit became {misfit}", step_sizes.object)
             return False
         history.record_step("train_loss", misfit)
         return True
+
+    def _mend(self) -> None:
+        """Add the slow phase that the patterns' tilts ask for, where they can be believed, and begin the second course."""
+        slow = lacking(self.scan, self.result())
+        self.mended, self.added = True, slow.believed
+        if self.added:
+            turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
+            self.fit.object[self.space.crop].mul_(turn)
+        for name in ("object", "probe"):
+            self.fit.movers[name].forget()
 
     def _end_of_epoch(self) -> None:
         steps = [value for _, value in self.history.steps[-self.per_epoch :]]
@@ -211,10 +230,14 @@ class _Run:
         """What gives the probe back the photons it began with: the data fix only its product with the object."""
         return np.float32(np.sqrt(self.photons / float(self.fit.probe.abs().square().sum())) / self.fit.N)
 
+    def _standing(self) -> dict[str, float]:
+        """The numbers that a run which goes on needs, beside the arrays."""
+        mended = {"opened": self.opened, "mended": self.mended, "added": self.added}
+        return {"step": self.step, "photons": self.photons, "rate": self.rate, **mended}
+
     def result(self) -> Reconstruction:
         """What the run has reached."""
-        numbers = {"step": self.step, "photons": self.photons, "rate": self.rate}
-        where = {**{name: np.array(value) for name, value in numbers.items()}, "order": self.order, "measured": self.measured}
+        where = {name: np.array(value) for name, value in self._standing().items()} | {"order": self.order, "measured": self.measured}
         brightness, background = self.fit.detector.brightness, self.fit.detector.background
         if self.config.held_pixels:
             where["judged"] = self.fit.detector.judged.cpu().numpy()
@@ -259,7 +282,7 @@ def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction 
     if earlier is None:
         return scan.positions if start is None else start.positions
     stored = earlier.optimiser
-    shapes = {"step": (), "photons": (), "rate": (), "order": (3,), "measured": scan.positions.shape}
+    shapes = dict.fromkeys(("step", "photons", "rate", "opened", "mended", "added"), ()) | {"order": (3,), "measured": scan.positions.shape}
     if any(name not in stored or stored[name].shape != shape for name, shape in shapes.items()):
         raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
     return stored["measured"]

@@ -38,6 +38,7 @@ REFERENCES = {
     "Guizar-Sicairos & Fienup 2008": "M. Guizar-Sicairos & J. R. Fienup, Opt. Express 16, 7264 (2008).",
     "Hoidn et al. 2023": "O. Hoidn, A. A. Mishra & A. Mehta, Sci. Rep. 13, 22789 (2023).",
     "Kingma & Ba 2015": "D. P. Kingma & J. Ba, Adam: a method for stochastic optimization, ICLR (2015).",
+    "Lazić et al. 2016": "I. Lazić, E. G. T. Bosch & S. Lazar, Ultramicroscopy 160, 265 (2016).",
     "Li et al. 2021": "Z. Li et al., Fourier neural operator for parametric partial differential equations, ICLR (2021).",
     "Loshchilov & Hutter 2019": "I. Loshchilov & F. Hutter, Decoupled weight decay regularization, ICLR (2019).",
     "Miao et al. 1998": "J. Miao, D. Sayre & H. N. Chapman, J. Opt. Soc. Am. A 15, 1662 (1998).",
@@ -197,6 +198,7 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
         f"{begun} object was fitted to the photons by minimising {LOSSES[loss]}"
         " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
         f"The fit took {' in batches of '.join(counts)}, with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
+        *_slow_phase(result),
         _probe(result, config),
         _positions(result, config),
         *_detector(config),
@@ -206,6 +208,14 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
     if config.holdout:
         told.append(f"A share of {config.holdout:g} of the patterns was kept out of the fit to judge it.")
     return told
+
+
+def _slow_phase(result: Reconstruction) -> list[str]:
+    """Whether one was added on the way."""
+    if not result.optimiser.get("added", np.array(False)):
+        return []
+    before = several(int(result.optimiser["opened"]), "epoch")
+    return [f"After {before} the slow phase that the patterns' centres of mass asked for (Lazić et al. 2016) was added to the object."]
 
 
 def _probe(result: Reconstruction, config: RefinementConfig) -> str:

@@ -10,6 +10,7 @@ from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.lessons.exercises.exercise import Answered, Choice, Exercise, Made, Number, Verdict, verdict
 from ptycho_nb.lessons.exercises.failing import FAILING
 from ptycho_nb.lessons.exercises.own_data import OWN_DATA
+from ptycho_nb.lessons.exercises.quickstart import QUICKSTART
 from ptycho_nb.lessons.exercises.reading import READING
 from ptycho_nb.lessons.exercises.solutions import solved
 from ptycho_nb.lessons.exercises.watching import WATCHING
@@ -17,7 +18,7 @@ from ptycho_nb.lessons.exercises.what_is import WHAT_IS
 
 __all__ = ["EXERCISES", "Answered", "Choice", "Exercise", "Made", "Number", "Verdict", "check", "exercise", "solved_notebook"]
 
-EXERCISES: dict[str, Exercise] = WHAT_IS | WATCHING | READING | FAILING | OWN_DATA
+EXERCISES: dict[str, Exercise] = QUICKSTART | WHAT_IS | WATCHING | READING | FAILING | OWN_DATA
 
 
 def check(number: str, answer: object = None) -> Verdict:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ptycho_nb.refinement.tilts import Splines, expected_moments, measured_moments
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.start.tilts import Splines, expected_moments, measured_moments
 
+EXPLAINS = 0.25  # of the missing tilts' variance, on patterns not asked, from which it is taken: below it did harm as often as good
 STIFFNESSES = (0.1, 1.0, 10.0)  # tried: from ragged to smooth
 SEED = 0  # of the halves
 
@@ -28,11 +29,17 @@ class SlowPhase:
         above zero where the tilts say nothing that their neighbours know.
     stiffness : float
         The one of ``STIFFNESSES`` that explained most.
+    believed : bool
+        Whether it explains enough to be taken.
     """
 
     phase: NDArray[np.float32]
     explained: float
     stiffness: float
+
+    @property
+    def believed(self) -> bool:
+        return self.explained > EXPLAINS
 
 
 def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.float64]) -> SlowPhase:

@@ -1,4 +1,4 @@
-"""The start that knows slow changes: brightness and tilt of patterns, splines under the probe, what is chosen."""
+"""The slow phase that a fit lacks: brightness and tilt of patterns, splines under the probe, the mending of a run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from ptycho_nb import Control, Reconstruction, SimulationConfig, State, refine, simulate_scan
+from ptycho_nb import Control, Reconstruction, RefinementConfig, SimulationConfig, State, refine, simulate_scan
 from ptycho_nb.metrics import compare_objects
 from ptycho_nb.patches import illumination
-from ptycho_nb.start import first_picture, warm_start
-from ptycho_nb.start.mend import lacking, slow_phase
-from ptycho_nb.start.tilts import Splines, expected_moments, measured_moments
-from ptycho_nb.start.warm import EARLY, LATE
+from ptycho_nb.refinement.course import opening, rates
+from ptycho_nb.refinement.mend import lacking, slow_phase
+from ptycho_nb.refinement.tilts import Splines, expected_moments, measured_moments
+from ptycho_nb.report import methods_text
 
 
 @pytest.fixture(scope="module")
@@ -97,31 +97,47 @@ def test_a_dark_pattern_has_no_say(scan):
     assert np.abs(found.phase).max() < 0.5
 
 
-@pytest.mark.long
-def test_a_first_picture_has_a_better_phase_than_as_many_epochs_from_flat():
-    scan = simulate_scan(SimulationConfig(probe="gaussian", object="dead_leaves", seed=3))
-    flat = refine(scan, config=EARLY.replace(epochs=12))
-    first = first_picture(scan)
-    scores = [compare_objects(one.object, scan.truth, one.scanned).phase.ssim for one in (flat, first)]
-    assert scores[1] > scores[0] + 0.03
-    assert first.method == "Iterative"
-    assert first.settings["start"].startswith("A slow phase added")
+def test_a_fit_from_flat_mends_the_slow_phase_and_its_phase_is_better():
+    scan = simulate_scan(SimulationConfig.preset("quick", probe="gaussian", object="gaussian_field", seed=3))
+    fits = [refine(scan, config=RefinementConfig(epochs=24, mend_slow_phase=mend)) for mend in (False, True)]
+    scores = [compare_objects(one.object, scan.truth, one.scanned).phase.ssim for one in fits]
+    assert scores[1] > scores[0] + 0.05
+    assert [bool(one.optimiser["mended"]) for one in fits] == [True, True]
+    assert [int(one.optimiser["opened"]) for one in fits] == [0, 6]
+    told = "After 6 epochs the slow phase"
+    assert [told in methods_text(one) for one in fits] == [False, True]
 
 
-def test_a_start_is_one_for_refine_and_says_what_was_done(scan):
-    start = warm_start(scan, EARLY.replace(epochs=1))
-    assert start.matches(scan)
-    assert start.verdict.startswith("A slow phase added" if start.mended else "No slow phase added")
-    assert refine(scan, start, LATE.replace(epochs=1)).state is State.DONE
+@pytest.mark.parametrize("stop_at", [1, 2, 5])
+def test_a_run_stopped_round_the_mending_goes_on_as_if_it_had_not_been(scan, stop_at):
+    config = RefinementConfig(epochs=8, batch_size=32)
+    whole, control = refine(scan, config=config), Control()
+
+    def stop(history):
+        if history.epochs == stop_at:
+            control.stop()
+
+    part = refine(scan, config=config, listener=stop, control=control)
+    rest = refine(scan, config=config.replace(epochs=8 - stop_at), resume_from=part)
+    np.testing.assert_array_equal(rest.object, whole.object)
+    np.testing.assert_array_equal(rest.probe, whole.probe)
 
 
-def test_a_stopped_start_is_as_the_fit_left_it(scan):
-    control = Control()
-    start = warm_start(scan, EARLY, listener=lambda history: control.stop(), control=control)
-    assert start.state is State.STOPPED
-    assert not start.mended
-    assert "stopped" in start.verdict
-    assert first_picture(scan, control=control).state is State.STOPPED
+def test_a_very_short_run_and_one_from_a_start_mend_nothing(scan):
+    assert int(refine(scan, config=RefinementConfig(epochs=7)).optimiser["opened"]) == 0
+    begun = refine(scan, config=RefinementConfig(epochs=1))
+    assert int(refine(scan, begun, RefinementConfig(epochs=12)).optimiser["opened"]) == 0
+
+
+def test_the_opening_is_a_quarter_of_a_short_run_and_twelve_epochs_of_a_long_one():
+    assert [opening(epochs) for epochs in (1, 7, 8, 20, 32, 200)] == [0, 0, 2, 5, 8, 12]
+
+
+def test_the_steps_run_their_course_twice_where_there_is_an_opening():
+    config = RefinementConfig(warmup=0.1)
+    course = [rates(config, at, 0.1, opening=0.25).object for at in (0.24999, 0.25, 0.25 + 0.075, 0.99999)]
+    np.testing.assert_allclose(course, [0, 0, 0.1, 0], atol=1e-4)
+    assert max(rates(config, at, 0.1, opening=0.25).object for at in np.linspace(0, 0.25, 50)) == pytest.approx(0.1, rel=1e-2)
 
 
 def wrapped(scan, object):

@@ -20,7 +20,7 @@ from ptycho_nb.training import Training, train
 
 HELD_OUT = 0.05  # share of the patterns that judge
 CLEAR = 2.0  # standard errors of the paired difference below which two methods do not differ
-SHORT = 16  # times fewer iterative epochs after a network than from a flat start
+SHORT = 3  # times fewer iterative epochs after a network than from a flat start
 
 
 def short(epochs: int) -> int:
@@ -52,6 +52,11 @@ class Row:
     held_out: NDArray[np.float64]
     r_factor: float
 
+    @property
+    def epochs(self) -> str:
+        """How many were planned: of the training, of the fit, or of both one after the other."""
+        return " + ".join(str(self.result.settings[part]["epochs"]) for part in ("training", "refinement") if part in self.result.settings)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Reconstruction):
@@ -80,9 +85,9 @@ class Comparison(Reconstruction):
     training: Training | None = None
 
     def __str__(self) -> str:
-        lines = [f"{'method':24} {'seconds':>8} {'held-out ' + self.loss + ' misfit':>26} {'R':>8}"]
+        lines = [f"{'method':24} {'epochs':>9} {'seconds':>8} {'held-out ' + self.loss + ' misfit':>26} {'R':>8}"]
         for name, row in self.rows.items():
-            lines.append(f"{name:24} {row.seconds:8.1f} {row.held_out.mean():26.4f} {row.r_factor:8.4f}")
+            lines.append(f"{name:24} {row.epochs:>9} {row.seconds:8.1f} {row.held_out.mean():26.4f} {row.r_factor:8.4f}")
         return "\n".join([*lines, self.verdict])
 
 
@@ -104,10 +109,10 @@ def compare(
     ----------
     scan : Scan
     refinement : RefinementConfig, optional
-        Of the iterative fit from flat; after the network it runs a sixteenth of the epochs.
-        Probe, modes and loss are the same for all three.
+        Of the iterative fit from flat; after the network it runs a third of the epochs. Its
+        loss judges all three.
     training, model, data, inference : optional
-        Of the network.
+        Of the network, which learns by the loss of ``training``, with the scan's own probe as it is.
     listener, control : optional
         As for ``train`` and ``refine``, for each run in turn. A stop ends the comparison; methods
         that have not begun are left out.
@@ -183,14 +188,19 @@ class _Contest:
     def _refined(self, start: Reconstruction | None, config: RefinementConfig, stopped: Reconstruction | None) -> Reconstruction:
         if stopped is not None and stopped.optimiser and stopped.history is not None:
             config = config.replace(epochs=max(1, passes(config, self.part).epochs - stopped.history.epochs))
-            return refine(self.part, config=config, listener=self.listener, control=self.control, resume_from=stopped)
-        found = refine(self.part, start, config, listener=self.listener, control=self.control)
+            found = refine(self.part, config=config, listener=self.listener, control=self.control, resume_from=stopped)
+        else:
+            found = refine(self.part, start, config, listener=self.listener, control=self.control)
         return found.replace(seconds=found.seconds + (start.seconds if start is not None else 0.0))
 
     def _network(self) -> Reconstruction:
-        self.training = train(self.part, *self.configs, listener=self.listener, control=self.control, resume_from=self.training)
-        found = reconstruct(self.training.model, self.part, self.configs[3])
-        training = self.training
+        config, model, data, inference = self.configs
+        if config is not None and self.training is not None:
+            config = config.replace(epochs=max(1, config.epochs - self.training.standing.epoch))
+        training = self.training = train(
+            self.part, config, model, data, inference, listener=self.listener, control=self.control, resume_from=self.training
+        )
+        found = reconstruct(training.model, self.part, inference)
         return found.replace(state=training.state, history=training.history, seconds=found.seconds + training.seconds)
 
     def _judge(self, result: Reconstruction) -> Row:

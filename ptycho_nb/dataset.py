@@ -37,8 +37,10 @@ class Batch(NamedTuple):
     ----------
     intensity : float32, shape (B, C, N, N)
         Measured photons.
-    mask : bool, broadcasts with ``intensity``
+    mask : bool, shape (N, N)
         True where a pixel is judged.
+    judged : int
+        The first so many patterns of each group are judged: all of them, or the anchor alone.
     offsets : float32, shape (B, C, 2)
         Patch centres (row, col) [px] on the group's own canvas.
     canvas : (int, int)
@@ -49,6 +51,7 @@ class Batch(NamedTuple):
 
     intensity: Tensor
     mask: Tensor
+    judged: int
     offsets: Tensor
     canvas: tuple[int, int]
     truth: Tensor | None = None
@@ -93,7 +96,9 @@ class GroupLoader:
     intensity : float32, shape (M, N, N)
     positions : float64, shape (M, 2)
     groups : int64, shape (G, C)
-    mask : bool, broadcasts with (B, C, N, N)
+    mask : bool, shape (N, N)
+    judged : int
+        The first so many patterns of each group are judged.
     canvas : (int, int)
     batch_groups : int
         Groups in a batch.
@@ -107,6 +112,7 @@ class GroupLoader:
     positions: Tensor
     groups: Tensor
     mask: Tensor
+    judged: int
     canvas: tuple[int, int]
     batch_groups: int
     sampler: Order
@@ -130,7 +136,7 @@ class GroupLoader:
         middle = (positions.amin(1, keepdim=True) + positions.amax(1, keepdim=True)).div(2).round()
         offsets = positions - middle + torch.tensor(self.canvas).div(2, rounding_mode="floor")
         truth = None if self.truth is None else take(self.truth, positions.to(self.truth.device, torch.float32), N)
-        return Batch(patterns, self.mask, offsets.float().to(patterns.device), self.canvas, truth)
+        return Batch(patterns, self.mask, self.judged, offsets.float().to(patterns.device), self.canvas, truth)
 
     def resumed(self, epoch: int, skip: int = 0) -> GroupLoader:
         """The same batches from ``epoch`` on, less ``skip`` batches."""
@@ -182,6 +188,7 @@ def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 64, seed: int =
         positions=torch.from_numpy(scan.true_positions if truth and scan.true_positions is not None else scan.positions),
         groups=torch.from_numpy(groups),
         mask=torch.from_numpy(scan.mask).to(device),
+        judged=config.C,
         canvas=group_canvas(scan.positions, np.concatenate([groups, judged]), scan.N),
         batch_groups=max(1, batch_size // config.C),
         sampler=order,
@@ -189,10 +196,8 @@ def loaders(scan: Scan, config: DataConfig, *, batch_size: int = 64, seed: int =
     )
     if not len(judged):
         return Loaders(train, None)
-    anchor = torch.zeros(config.C, 1, 1, dtype=torch.bool, device=device)
-    anchor[0] = True
     every = Order(len(judged), len(judged), None)
-    return Loaders(train, replace(train, groups=torch.from_numpy(judged), mask=train.mask & anchor, sampler=every))
+    return Loaders(train, replace(train, groups=torch.from_numpy(judged), judged=1, sampler=every))
 
 
 def _check(used: int, M: int, config: DataConfig) -> None:

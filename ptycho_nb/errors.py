@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+FEW = 8  # names: fewer are all listed
+
 
 class InputError(ValueError):
     """An input that cannot be used: the message says what, where, what is allowed and the way out.
@@ -36,9 +38,12 @@ class ScanError(InputError):
 
 
 def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
-    """The sentence for a name that does not exist, naming the nearest one that does."""
+    """The sentence for a name that does not exist: all that do where they are few, else the nearest.
+
+    Among a few the nearest in spelling may be far in meaning: m for mm.
+    """
     names = list(allowed)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5) if len(names) >= FEW else []
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     way_out = f"did you mean {near[0]!r}?" if near else f"allowed: {shown}."
     return f"There is no {kind} {str(name)[:60]!r}; {way_out}"

@@ -44,7 +44,7 @@ def open_input(path: StrPath, kind: type[InputError] = InputError) -> BinaryIO:
     try:
         number = os.open(path, READING)
     except FileNotFoundError:
-        raise kind(f"There is no file {shown(path)}; check the name and the folder {_folder(path)}.") from None
+        raise kind(f"There is no file {shown(path)} in {_folder(path)}; check the name and the folder.") from None
     except (OSError, ValueError) as error:
         raise kind(f"{shown(path)} cannot be opened ({_reason(error)}); give a readable file.") from None
     if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -123,7 +123,10 @@ def _reserved(name: str) -> bool:
 
 
 def _folder(path: StrPath) -> str:
+    """The folder of a file for a sentence, from the root on, or its last 58 characters."""
     folder = str(Path(path).parent)
+    with contextlib.suppress(OSError):  # the kernel's own folder is gone
+        folder = os.path.abspath(folder)
     printable = "".join(c if c.isprintable() else "?" for c in folder)
     return printable if len(printable) <= 60 else f"…{printable[-58:]}"
 

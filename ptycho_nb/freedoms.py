@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.config import RefinementConfig
-from ptycho_nb.history import Control, Listener
+from ptycho_nb.history import Control, Listener, State
 from ptycho_nb.quantities import figures
 from ptycho_nb.refinement import refine
 from ptycho_nb.result import Reconstruction
@@ -85,7 +85,8 @@ def rank_freedoms(
     listener : callable, optional
         Gets the ``History`` of each fit in turn.
     control : Control, optional
-        A stop ends the fit under way and tries no further ones.
+        A stop ends the fit under way, which is not judged, and tries no further ones; of the plain
+        fit there is what it came to.
 
     References
     ----------
@@ -100,17 +101,27 @@ def rank_freedoms(
         wanted = (config or RefinementConfig()).replace(**changes)
         return Freedom(name, wanted, float(_judged(result).mean()), gain, error, result.seconds, result)
 
-    tried: list[Freedom] = []
-    for name, changes in {PLAIN: {}, **FREEDOMS}.items():
-        if name == PLAIN or plain.replace(**changes) != plain:
-            tried.append(fitted(name, changes))
-        if control.stopping:
-            break
-    else:
-        together = _together(tried)
-        if len(together) > 1:
-            tried.append(fitted(TOGETHER, {k: v for name in together for k, v in FREEDOMS[name].items()}))
+    tried: list[Freedom] = []  # the plain fit first
+    tried.append(fitted(PLAIN, {}))
+    modes = plain.probe_modes or len(scan.probe)
+    for name, changes in FREEDOMS.items():
+        if not control.stopping and _frees(changes, plain, modes):
+            tried += _judgeable(fitted(name, changes), control)
+    together = _together(tried)
+    if len(together) > 1 and not control.stopping:
+        tried += _judgeable(fitted(TOGETHER, {k: v for name in together for k, v in FREEDOMS[name].items()}), control)
     return sorted(tried, key=lambda one: -one.gain)
+
+
+def _frees(changes: Mapping[str, Any], plain: RefinementConfig, modes: int) -> bool:
+    """Whether the changes let a fit do more than the plain one, which has so many probe modes."""
+    return plain.replace(**changes) != plain and changes.get("probe_modes", modes + 1) > modes
+
+
+def _judgeable(one: Freedom, control: Control) -> list[Freedom]:
+    """The fit, unless it was cut off or diverged; a time limit is the same for all."""
+    whole = one.result.state is State.DONE or (one.result.state is State.STOPPED and not control.stopping)
+    return [one] if whole else []
 
 
 def _together(tried: list[Freedom]) -> list[str]:

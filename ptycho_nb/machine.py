@@ -7,8 +7,9 @@ accounts, below ``root`` so that they can be tried with made-up ones.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ import torch
 from ptycho_nb.errors import ConfigError, unknown
 
 ROOT = Path("/")
+BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # as torch calls what a processor can do: two of x86, one of ARM
+UNTOLD = 4 * 2**30  # bytes, where the system does not tell
 ENDLESS = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
 
 
@@ -28,13 +31,54 @@ def threads(root: Path = ROOT) -> int:
     return max(1, min(_affinity(), int(_quota(root))))
 
 
+class Shared:
+    """What belongs to the whole process while runs overlap in threads: the first one takes it, the last one gives it back.
+
+    Parameters
+    ----------
+    keep : callable
+        Makes the context that finds the process as it is, and leaves it so.
+    """
+
+    def __init__(self, keep: Callable[[], AbstractContextManager[None]]) -> None:
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._borrowers = 0
+        self._kept = ExitStack()
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Ours inside."""
+        with self._lock:
+            if not self._borrowers:
+                self._kept.enter_context(self._keep())
+            self._borrowers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._borrowers -= 1
+                if not self._borrowers:
+                    self._kept.close()
+
+
 @contextmanager
 def borrowed_threads(count: int | None = None) -> Iterator[int]:
-    """Torch computes with ``count`` threads, ``threads()`` if none, and with the user's own again afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or threads())
-    try:
+    """Torch computes with ``count`` threads, ``threads()`` if none, and with the user's own again afterwards.
+
+    Torch counts by thread, and a thread that is new takes the count that was set last: runs that
+    overlap leave the user's.
+    """
+    with THREADS.borrowed(), _kept_threads():
+        torch.set_num_threads(count or threads())
         yield torch.get_num_threads()
+
+
+@contextmanager
+def _kept_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        yield
     finally:
         torch.set_num_threads(before)
 
@@ -58,6 +102,13 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 by itself; elsewhere torch imitates it, slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name, False) for name in BFLOAT16)
+
+
 def device_label(device: torch.device) -> str:
     """The device in words: ``"cpu"``, or ``"cuda, NVIDIA H200, 139 GiB"``."""
     if device.type != "cuda":
@@ -76,7 +127,7 @@ class Memory(NamedTuple):
 def memory(root: Path = ROOT) -> Memory:
     """Main memory, and what is left of it."""
     info = _meminfo(root)
-    total, available = info.get("MemTotal", ENDLESS), info.get("MemAvailable", ENDLESS)
+    total, available = info.get("MemTotal", UNTOLD), info.get("MemAvailable", UNTOLD)
     for limit, used in _memory_limits(root):
         total, available = min(total, limit), min(available, max(0, limit - used))
     return Memory(available, total)
@@ -151,4 +202,5 @@ def _read(path: Path) -> str:
         return ""
 
 
+THREADS = Shared(_kept_threads)
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -14,12 +14,18 @@ Keys, IEEE Trans. Acoust. Speech Signal Process. 29, 1153 (1981), eq. 15 (a = -1
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from ptycho_nb.physics import intensity
 
 CHUNK = 32  # patches worked on at once
+Corners = NDArray[np.int64]  # first (row, col) of squares, (n, 2)
+Rim = tuple[tuple[int, int], tuple[int, int]]  # pixels added above and below, left and right
+
 EMPTY = 1e-3  # coverage below this share of its maximum is empty, not divided
 
 
@@ -129,15 +135,14 @@ class _Place(torch.autograd.Function):
 
 def _take(canvases: Tensor, positions: Tensor, N: int) -> Tensor:
     """Canvases (B, H, W, K), positions (B, C, 2) to patches (B, C, N, N, K)."""
-    (B, C), shape, K = positions.shape[:2], canvases.shape[1:3], canvases.shape[-1]
+    (B, C), K = positions.shape[:2], canvases.shape[-1]
     patches = canvases.new_zeros(B * C, N, N, K)
     corners, weights = _corners(positions.reshape(B * C, 2), N, canvases.dtype)
+    corners, rim = _framed(corners, N + 3, canvases.shape[1:3])
+    squares = _squares(F.pad(canvases, (0, 0, *rim[1], *rim[0])) if any(sum(rim, ())) else canvases, corners, C, N + 3)
     for first in range(0, B * C, CHUNK):
         out, w = patches[first : first + CHUNK], weights[:, first : first + CHUNK]
-        wide = canvases.new_zeros(len(out), N + 3, N + 3, K)
-        for j, square in enumerate(wide.unbind(), first):
-            if meet := _overlap(corners[j], N + 3, shape):
-                square[meet[1]] = canvases[j // C][meet[0]]
+        wide = torch.stack(squares[first : first + CHUNK])
         rows = wide.new_zeros(len(out), N, N + 3, K)
         for i in range(4):
             rows.addcmul_(wide[:, i : i + N], w[i])
@@ -150,8 +155,10 @@ def _place(patches: Tensor, positions: Tensor, shape: tuple[int, ...]) -> Tensor
     """Patches (B, C, N, N, K), positions (B, C, 2) to canvases (B, *shape, K)."""
     B, C, N, _, K = patches.shape
     flat = patches.reshape(B * C, N, N, K)
-    canvases = patches.new_zeros(B, *shape, K)
     corners, weights = _corners(positions.reshape(B * C, 2), N, patches.dtype)
+    corners, ((top, bottom), (left, right)) = _framed(corners, N + 3, shape)
+    canvases = patches.new_zeros(B, shape[0] + top + bottom, shape[1] + left + right, K)
+    squares = _squares(canvases, corners, C, N + 3)
     for first in range(0, B * C, CHUNK):
         some, w = flat[first : first + CHUNK], weights[:, first : first + CHUNK]
         rows = flat.new_zeros(len(some), N, N + 3, K)
@@ -160,19 +167,43 @@ def _place(patches: Tensor, positions: Tensor, shape: tuple[int, ...]) -> Tensor
         wide = flat.new_zeros(len(some), N + 3, N + 3, K)
         for i in range(4):
             wide[:, i : i + N].addcmul_(rows, w[i])
-        for j, square in enumerate(wide.unbind(), first):
-            if meet := _overlap(corners[j], N + 3, shape):
-                canvases[j // C][meet[0]] += square[meet[1]]
-    return canvases
+        add_each(squares[first : first + CHUNK], wide)
+    return canvases[:, top : top + shape[0], left : left + shape[1]].contiguous()
 
 
-def _corners(positions: Tensor, N: int, dtype: torch.dtype) -> tuple[list[list[int]], Tensor]:
+def add_each(windows: list[Tensor], parts: Tensor) -> None:
+    """Add each of ``parts`` (n, ...) to its window, views that may overlap, one after the other."""
+    if parts.is_cuda:  # there a batched addition runs in parallel
+        for window, part in zip(windows, parts.unbind(), strict=True):
+            window.add_(part)
+    else:
+        torch._foreach_add_(windows, parts.unbind())
+
+
+def _framed(corners: Corners, width: int, shape: tuple[int, ...]) -> tuple[Corners, Rim]:
+    """Corners of squares on a canvas with a rim just wide enough for all, and that rim; a square far off lies on it whole."""
+    kept = np.clip(corners, -width, shape[:2])
+    above, below = np.maximum(-kept, 0).max(0, initial=0), np.maximum(kept + width - shape[:2], 0).max(0, initial=0)
+    (top, left), (bottom, right) = above.tolist(), below.tolist()
+    return kept + above, ((top, bottom), (left, right))
+
+
+def _squares(canvases: Tensor, corners: Corners, C: int, width: int) -> list[Tensor]:
+    """Views (width, width, K) of canvases (B, H, W, K), C on each, by their corners (B · C, 2)."""
+    over, down, along, part = canvases.stride()
+    starts = canvases.storage_offset() + np.arange(len(corners)) // C * over + corners @ np.array([down, along])
+    size, steps = (width, width, canvases.shape[-1]), (down, along, part)
+    return [canvases.as_strided(size, steps, start) for start in starts.tolist()]
+
+
+def _corners(positions: Tensor, N: int, dtype: torch.dtype) -> tuple[Corners, Tensor]:
     """First (row, col) of each (N + 3)-wide square; four row and four column weights, (8, n, 1, 1, 1)."""
     floor = positions.floor()
     t = positions - floor
     weights = torch.cat([((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2], -1)
     order = [0, 2, 4, 6, 1, 3, 5, 7]  # row and column weights alternate above
-    return (floor.long() - N // 2 - 1).tolist(), weights[:, order].T.reshape(8, -1, 1, 1, 1).to(dtype)
+    corners = floor.long().cpu().numpy() - N // 2 - 1
+    return corners, weights[:, order].T.reshape(8, -1, 1, 1, 1).to(dtype)
 
 
 def _overlap(corner: list[int], width: int, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

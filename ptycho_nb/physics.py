@@ -6,7 +6,11 @@ Leading axes batch. float32 and float64 alike. Shape letters: P probe modes, N p
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -27,6 +31,12 @@ def far_field(wave: Tensor) -> Tensor:
     """
     centred = torch.fft.ifftshift(wave, dim=(-2, -1))
     return torch.fft.fftshift(torch.fft.fft2(centred, norm="ortho"), dim=(-2, -1))
+
+
+def near_field(waves: NDArray[Any]) -> NDArray[np.complexfloating[Any, Any]]:
+    """Back from the detector: the inverse of ``far_field``, of numpy arrays (..., R, C)."""
+    centred = np.fft.ifftshift(waves, axes=(-2, -1))
+    return np.fft.fftshift(np.fft.ifft2(centred, norm="ortho"), axes=(-2, -1))
 
 
 def intensity(wave: Tensor) -> Tensor:
@@ -56,7 +66,8 @@ def diffract(patches: Tensor, probe: Tensor) -> Tensor:
     Thibault & Menzel, Nature 494, 68 (2013), eq. 1; Rodenburg & Maiden (2019), ch. 17 of
     *Springer Handbook of Microscopy*.
     """
-    return intensity(far_field(patches.unsqueeze(-3) * probe)).sum(-3)
+    far = torch.fft.fft2(patches.unsqueeze(-3) * probe, norm="ortho")  # where the wave's origin lies is a phase: no photon tells
+    return torch.fft.fftshift(intensity(far).sum(-3), dim=(-2, -1))
 
 
 def shift(wave: Tensor, offset: Tensor) -> Tensor:

@@ -16,6 +16,17 @@ def count(number: float) -> str:
     return f"{float(f'{number:.3g}'):,.0f}" if 10 <= number < 1e7 else f"{number:.3g}"
 
 
+def number(value: float) -> str:
+    """A number for a text: whole ones with thousands apart, others in three figures."""
+    whole = float(value).is_integer() and abs(value) < 1e7
+    return f"{int(value):,}" if whole else f"{value:.3g}"
+
+
+def several(count: int, word: str) -> str:
+    """So many of something."""
+    return f"{number(count)} {word}" if count == 1 else f"{number(count)} {word}s"
+
+
 def length_unit(pixel_size: float, pixels: float = 1) -> tuple[str, float]:
     """The unit in which so many pixels [m each] are a handy length, and a pixel in that unit."""
     whole = float(f"{pixel_size * pixels:.3g}")  # as it is written: 999.7 nm is 1 µm

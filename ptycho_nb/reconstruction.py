@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ptycho_nb.config import InferenceConfig
-from ptycho_nb.errors import InputError
+from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import State
-from ptycho_nb.machine import borrowed_threads
+from ptycho_nb.machine import borrowed_threads, pick_device
 from ptycho_nb.model import PtychoPINN
 from ptycho_nb.network import FLAT, centre
 from ptycho_nb.patches import EMPTY, divide, illumination, totals
+from ptycho_nb.physics import intensity
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.synchronise import patch_phases
@@ -29,10 +32,11 @@ Parts = Iterable[tuple[slice, Tensor]]  # which patterns, and their patches (B, 
 def reconstruct(model: PtychoPINN, scan: Scan, inference: InferenceConfig | None = None) -> Reconstruction:
     """The object that the network sees in the patterns of a scan, and the scan's probe.
 
-    Patches are predicted a batch at a time and added to one canvas, so that memory grows
-    with the object and not with the patches; only a synchronisation of phases keeps them
-    all at once. Where no patch speaks the object is flat. A scan whose axes are recorded
-    another way is turned first: ``scan.oriented(...)``.
+    Patches are predicted a batch at a time, on the training's device or what there is instead, and
+    added to one canvas, so that memory grows with the object and not with the patches; only a
+    synchronisation of phases keeps them all at once. Patterns are brought to the mean brightness of
+    those the model was trained on, so that a scan of another dose will do. Where no patch speaks the
+    object is flat. A scan whose axes are recorded another way is turned first: ``scan.oriented(...)``.
 
     Parameters
     ----------
@@ -54,12 +58,31 @@ def reconstruct(model: PtychoPINN, scan: Scan, inference: InferenceConfig | None
     training = model.training
     model.eval()
     try:
-        with borrowed_threads(), torch.inference_mode():
+        with borrowed_threads(), _moved(model, _device(model.training_config.accelerator)), torch.inference_mode():
             best = _accepted(_Stitching(model, scan, config), config.synchronise)
     finally:
         model.train(training)
     settings = {**model.settings(), "inference": config.model_dump(mode="json")}
     return best.replace(seconds=time.monotonic() - began, settings=settings)
+
+
+def _device(name: str) -> torch.device:
+    """The device that a model was trained on, or what there is on a machine without it."""
+    try:
+        return pick_device(name)
+    except ConfigError:
+        return pick_device()
+
+
+@contextmanager
+def _moved(model: PtychoPINN, device: torch.device) -> Iterator[None]:
+    """The model on a device, and afterwards where it was: a Trainer leaves it on the CPU."""
+    before = model.device
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to(before)
 
 
 def _accepted(stitching: _Stitching, synchronise: str) -> Reconstruction:
@@ -85,6 +108,7 @@ class _Stitching:
 
     def __init__(self, model: PtychoPINN, scan: Scan, config: InferenceConfig) -> None:
         self.model, self.scan, self.batch = model, scan, config.batch_size
+        self.photons, self.gain = scan.photons, _gain(model, scan)
         self.width = model.facts.width
         self.weight = centre(model.patch_weight, self.width).cpu()
         self.positions = torch.from_numpy(scan.positions - scan.canvas.origin)
@@ -94,7 +118,8 @@ class _Stitching:
         for first in range(0, self.scan.M, self.batch):
             some = slice(first, first + self.batch)
             measured = torch.from_numpy(self.scan.intensity[some]).to(self.model.device)
-            yield some, centre(self.model(measured.unsqueeze(1)).squeeze(1), self.width).cpu()
+            patches = self.model(measured.unsqueeze(1), self.photons).squeeze(1)
+            yield some, self.gain * centre(patches, self.width).cpu()
 
     def synchronised(self, parts: Parts) -> Reconstruction:
         """Patches brought to one phase, then averaged."""
@@ -121,6 +146,16 @@ class _Stitching:
             state=State.DONE,
             name=scan.name,
         )
+
+
+def _gain(model: PtychoPINN, scan: Scan) -> float:
+    """The object's amplitude over what the network says of it, which sees every scan at one mean brightness.
+
+    The share of the probe's photons that a pattern holds is the object's doing, so the gain is the
+    root of this share over that of the training's scan.
+    """
+    brought, before = (float(intensity(probe.cpu()).sum()) for probe in (torch.from_numpy(scan.probe), model.probe))
+    return math.sqrt(scan.photons / brought / (model.facts.photons / before))
 
 
 def _flat_elsewhere(found: Tensor, weights: Tensor) -> Tensor:

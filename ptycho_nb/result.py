@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ptycho_nb.errors import InputError
+from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.files import StrPath
 from ptycho_nb.history import History, State
 from ptycho_nb.losses import LOSSES
@@ -142,6 +142,8 @@ class Reconstruction:
 
     def misfit(self, scan: Scan, loss: str, patterns: NDArray[Any] | None = None) -> float:
         """Mean loss a pixel (``losses.LOSSES``) on some patterns of the scan, all if none are named."""
+        if loss not in LOSSES:
+            raise InputError(unknown("loss", loss, LOSSES))
         mask = torch.from_numpy(scan.mask)
         parts = [(float(LOSSES[loss](i, y, mask)), len(y)) for i, y in self._pairs(scan, patterns)]
         return sum(value * count for value, count in parts) / sum(count for _, count in parts)
@@ -169,10 +171,12 @@ class Reconstruction:
         return torch.from_numpy(padded), torch.from_numpy(positions + before)
 
     def twin(self) -> Reconstruction:
-        """The other solution that fits exactly as well: turned by 180°, complex conjugate, positions negated.
+        """The other solution that fits as well: object and probe turned by 180° and conjugated, both position axes reversed.
 
-        A free probe admits both; ``r_factor`` is the same. The sign of the phase tells which is
-        right: X-ray transmission has negative phase where matter is.
+        A free probe admits both; ``r_factor`` is the same up to the window's edge row, since an even
+        window has no middle pixel. At the positions as measured it does not fit: a stage whose
+        directions are known excludes it. So does the sign of the phase, which matter makes negative
+        in X-ray transmission.
         """
         H, W = self.object.shape
         turned = np.roll(self.probe[:, ::-1, ::-1], 1, axis=(-2, -1))  # about [N // 2, N // 2]

@@ -208,6 +208,40 @@ def test_a_slider_tells_its_number_and_not_its_power_of_ten(tab):
     assert box.input_value() == "0.3"
 
 
+def test_news_come_to_a_place_that_stands_and_is_one_of_news(tab):
+    for role in ("status", "alert"):
+        places = tab.page.locator(f".pnb-{role} > .widget-html-content")
+        assert set(places.evaluate_all("all => all.map((e) => e.getAttribute('role'))")) == {role}
+    tab.ask("app.panels.say('Something <b>new</b>.')")
+    tab.wait_text("Something <b>new</b>.")
+    assert tab.page.evaluate(
+        "() => { window.place = document.querySelector('.pnb-desk.pnb-status > [role=status]'); return place.innerText; }"
+    )
+    tab.ask("app.panels.say('More.')")
+    tab.wait_text(re.compile("^More"))
+    assert tab.page.evaluate("() => place.isConnected && place.innerText").startswith("More")
+
+
+def test_a_header_tells_whether_it_is_open(tab):
+    tab.turn_to("1 Scan")
+    header = tab.find(".pnb-header").first
+    before = header.get_attribute("aria-expanded")
+    header.click()
+    tab.until(lambda: header.get_attribute("aria-expanded") != before)
+    assert {before, header.get_attribute("aria-expanded")} == {"true", "false"}
+    header.click()
+    tab.until(lambda: header.get_attribute("aria-expanded") == before)
+
+
+def test_a_folder_is_watched_only_while_its_list_is_on_a_page(tab):
+    views = "app.panels.scan.controls.browser.widget._view_count"
+    assert int(tab.ask(views)) == 1
+    tab.ask("from ptycho_nb.ui.panels import ScanPanel; dropped = ScanPanel()")
+    assert int(tab.ask("dropped.controls.browser.widget._view_count")) == 0
+    assert tab.ask("dropped.controls.browser._watch.wait(0)") == "True"
+    tab.ask("dropped.close()")
+
+
 def test_the_fields_of_an_unknown_file_are_named_and_reached(tab):
     tab.turn_to("1 Scan")
     tab.unfold("Open a file")

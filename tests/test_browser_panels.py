@@ -143,12 +143,12 @@ def test_the_quickstart_runs_and_shows_the_panels(lab):
 
 def test_a_wrong_entry_is_told_and_start_waits_for_it(lab):
     lab.tab.fill("Epochs", "0")
-    assert "epochs is 0; it must be" in lab.tab.find("[role=alert]").first.inner_text()
+    assert "epochs is 0; it must be" in lab.tab.find("[role=alert]:not(:empty)").first.inner_text()
     lab.tab.wait_text(re.compile(r"\b1 problem\b"))
     assert lab.tab.button("Start").is_disabled()
     lab.tab.fill("Epochs", "9999")
     lab.tab.until(lab.tab.button("Start").is_enabled)
-    assert lab.tab.find("[role=alert]").count() == 0
+    assert lab.tab.find("[role=alert]:not(:empty)").count() == 0
 
 
 def test_the_object_grows_on_the_screen_while_another_cell_answers(lab):

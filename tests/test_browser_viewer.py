@@ -298,6 +298,30 @@ def test_the_read_out_gives_place_lengths_and_values(show):
     assert seen.page.locator("output").get_attribute("aria-live") == "off"
 
 
+@pytest.mark.parametrize(("place", "lengths"), [((0.5, 12.5), "0 nm, 120 nm"), ((12.5, 0.5), "120 nm, 0 nm"), ((0.5, 0.5), "0 nm, 0 nm")])
+def test_no_length_is_told_in_the_unit_of_the_other(show, place, lengths):
+    seen = show(pixel_size=1e-8)
+    seen.page.mouse.move(*seen.at(*place))
+    assert f"({lengths})" in seen.words
+
+
+def test_each_copy_of_the_script_has_hints_of_its_own(show):
+    seen = show(ids=("one",))
+    code = "([script]) => import(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })))"
+    code += ".then(({ default: viewer }) => { ends.push(viewer.render({ model, el: document.getElementById('two') })); })"
+    seen.page.evaluate(code, [seen.viewer._esm])
+    hints = seen.page.evaluate("[...document.querySelectorAll('.pnb-viewer-hint')].map((hint) => hint.id)")
+    told = seen.page.evaluate("[...document.querySelectorAll('.pnb-viewer-stage')].map((stage) => stage.getAttribute('aria-describedby'))")
+    assert len(set(hints)) == 2
+    assert told == hints
+
+
+def test_fixed_marks_are_drawn_beneath_those_that_move(show):
+    seen = show(fixed=[{"kind": "points", "at": [(3, 3), (5, 5)]}], marks=[{"kind": "circle", "at": (30, 40), "radius": 10}])
+    drawn = seen.frames.first.locator("path").evaluate_all("paths => paths.map(p => p.getAttribute('class')).join(' ')")
+    assert 0 <= drawn.index("points") < drawn.index("circle")
+
+
 def test_the_read_out_says_where_there_is_nothing(show):
     values = DATA.copy()
     values[12] = np.nan

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from ptycho_nb.checks import RECONSTRUCTION_CHECKS, SCAN_CHECKS, Finding, Severity, checks, good_pixels, noise_r_factor
-from ptycho_nb.config import SimulationConfig
+from ptycho_nb.config import ModelConfig, SimulationConfig, TrainingConfig
 from ptycho_nb.history import State
+from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import OBJECTS, PROBES, simulate_scan
+from ptycho_nb.training import train
 
 SMALL = SimulationConfig(height=128, width=152, nphotons=1e5)
 
@@ -109,6 +111,7 @@ BAD = {
         ("micrometres as pixels", lambda s: moved(s, s.positions * 0.03)),
         ("nanometres as pixels", lambda s: moved(s, s.positions * 10)),
     ],
+    "few": [("one pattern", lambda s: s.select([5])), ("three patterns", lambda s: s.select([5, 6, 7]))],
     "overlap": [("far steps", lambda s: simulate_scan(SMALL.replace(overlap=0.3, height=200, width=220)))],
     "line": [("rows lost", lambda s: moved(s, s.positions * [0, 1] + [64, 0]))],
     "duplicates": [("one place twice", twice)],
@@ -187,6 +190,11 @@ def test_a_scan_of_one_pattern_can_be_checked(good):
     assert all(isinstance(f, Finding) for f in checks(one))
 
 
+def test_a_scan_without_any_overlap_is_serious(good):
+    for apart in (good.select([5]), good.select([5, 6, 7]), moved(good, good.positions * 3)):
+        assert checks(apart)[0].severity is Severity.SERIOUS
+
+
 def test_noise_r_factor_is_the_one_of_many_photons():
     """sqrt of Poisson counts has variance 1/4, so E|difference| = sqrt(1 / (2 pi))."""
     photons = np.full((50, 16, 16), 400.0)
@@ -237,6 +245,7 @@ BAD_RESULTS = {
         ("NaN", lambda r: changed(r, object=np.where(r.object == r.object[70, 70], np.nan, r.object).astype(np.complex64))),
     ],
     "misfit": [("flat", lambda r: changed(r, object=np.ones_like(r.object))), ("moved", lambda r: changed(r, positions=r.positions[::-1]))],
+    "unlearned": [("flat", lambda r: changed(r, method="Network", object=np.ones_like(r.object)))],
     "window": [("wide probe", lambda r: changed(r, probe=r.probe + 0.2 * np.abs(r.probe).max()))],
     "holes": [("uncovered", uncovered)],
     "vortices": [("random phase", shuffled)],
@@ -249,6 +258,14 @@ BAD_RESULTS = {
 )
 def test_a_bad_reconstruction_is_told(good, fitted, word, make):
     assert word in words(make(fitted), good)
+
+
+def test_a_network_that_has_not_seen_such_patterns_is_told_of():
+    base = SimulationConfig(N=32, height=120, width=136, probe_diameter=14, seed=3)
+    seen, foreign = (simulate_scan(base.replace(probe=kind)) for kind in ("zone_plate", "gaussian"))
+    model = train(seen, TrainingConfig(epochs=40), ModelConfig(hidden=128)).model
+    assert "unlearned" not in words(reconstruct(model, seen), seen)
+    assert "unlearned" in words(reconstruct(model, foreign), foreign)
 
 
 def test_every_check_has_a_bad_reconstruction():

@@ -16,7 +16,7 @@ import torch
 import ptycho_nb
 from ptycho_nb import cli
 from ptycho_nb.cli import outputs, progress, ready, runs, shipped
-from ptycho_nb.cli.options import READ_OPTIONS
+from ptycho_nb.cli.options import READ_OPTIONS, in_options
 from ptycho_nb.config import CONFIGS, SimulationConfig
 from ptycho_nb.config_file import load_configs
 from ptycho_nb.history import Control, History, interrupt_stops
@@ -100,11 +100,11 @@ def test_version(capsys):
         (["reconstruct", "none.npz", "--out", "a.tiff"], "*.npz or *.h5"),
         (["reconstruct", "none.npz", "--out", "nowhere/a.npz"], "no folder"),
         (["reconstruct", "none.npz", "--set", "training.epcohs=3"], "did you mean 'epochs'"),
-        (["reconstruct", "none.npz", "--set", "trainign.epochs=3"], "did you mean 'training'"),
+        (["reconstruct", "none.npz", "--set", "trainign.epochs=3"], "model, training, inference"),
         (["reconstruct", "none.npz", "--set", "training.epochs"], "training.epochs=3"),
         (["reconstruct", "none.npz", "--set", "training.epochs=0"], "1 to 10000"),
         (["reconstruct", "none.npz", "--set", "training.epochs="], "whole number"),
-        (["reconstruct", "none.npz", "--preset", "bets"], "did you mean 'best'"),
+        (["reconstruct", "none.npz", "--preset", "fast"], "'fast'; allowed: quick, standard, best."),
         (["reconstruct", "none.npz", "--preset", "best", "--config", "a.yaml"], "not both"),
         (["train", "none.yaml"], "no file none.yaml"),
         (["simulate", "--set", "simulation.object=moon"], "siemens_star"),
@@ -122,6 +122,14 @@ def test_a_result_is_never_written_over_a_file(capsys, scan_file):
     assert "mine.npz exists" in refused(capsys, "reconstruct", scan_file, "--out", "mine.npz")
     assert "tiny.npz exists" in refused(capsys, "reconstruct", scan_file, "--out", scan_file)
     assert Path("mine.npz").read_text() == "precious"
+
+
+def test_an_output_that_exists_asks_for_the_option_that_the_command_has(capsys, scan_file):
+    for name in ("mine.yaml", "mine.html"):
+        Path(name).write_text("precious")
+    assert "another name, or" in refused(capsys, "settings", "mine.yaml")
+    assert "another name with --out, or" in refused(capsys, "simulate", "--out", scan_file)
+    assert "another name with --report, or" in refused(capsys, "reconstruct", scan_file, "--report", "mine.html")
 
 
 def test_a_picture_is_never_written_over_a_file(capsys, scan_file):
@@ -191,6 +199,33 @@ def test_info_on_a_stranger_s_file_lists_it_and_names_the_way(capsys, strangers_
     arguments = ["--patterns", "alpha", "--positions", "beta", "--probe", "gamma", "--zero-frequency", "corner"]
     assert cli.run(["info", strangers_file, *arguments, "--position-unit", "px"]) == 0
     assert "32 x 32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("spoken", "typed"),
+    [
+        ("give energy_ev=, distance_m=.", "give --energy-ev, --distance-m."),
+        ("say quantity='counts' or 'amplitude'.", "say --quantity 'counts' or 'amplitude'."),
+        ('check quantity= ("counts")', 'check --quantity ("counts")'),
+        ("crop=18 keeps it", "--crop 18 keeps it"),
+        ("a.npz, patterns=: There is no array", "a.npz, --patterns: There is no array"),
+        ("There is no position_unit 'cm'", "There is no --position-unit 'cm'"),
+        ("Name them: load_scan(…, patterns='my a', probe='b').", "Name them: --patterns 'my a' --probe 'b'."),
+        ("Name them: load_scan(…, patterns=…, positions=…).", "Name them: --patterns … --positions …."),
+        ("scan.on_detector(mask=good_pixels(scan))", "scan.on_detector(mask=good_pixels(scan))"),
+        ("SimulationConfig.probe_diameter is 0, max=3", "SimulationConfig.probe_diameter is 0, max=3"),
+    ],
+)
+def test_arguments_are_spoken_of_as_options(spoken, typed):
+    assert in_options(spoken) == typed
+
+
+def test_what_is_missing_is_asked_for_by_options(capsys, scan_file, tiny, here):
+    names = ("--patterns", "alpha", "--positions", "beta", "--zero-frequency", "corner")
+    np.savez(here / "theirs.npz", alpha=np.fft.ifftshift(tiny.intensity, axes=(1, 2)), beta=tiny.positions)
+    assert "give --energy-ev, --distance-m, --detector-pixel-m." in refused(capsys, "info", "theirs.npz", *names, "--position-unit", "m")
+    cli.run(["reconstruct", scan_file, "--zero-frequency", "corner", *FEW])
+    assert 'load it with --zero-frequency "corner"' in capsys.readouterr().out
 
 
 def test_names_from_a_file_cannot_steer_the_terminal(capsys, tiny, here):

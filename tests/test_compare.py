@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ptycho_nb import Control, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig, compare, simulate_scan
-from ptycho_nb.compare import Row, _verdict
+from ptycho_nb.compare import Comparison, Row, _verdict
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import State
 from ptycho_nb.result import Reconstruction
@@ -74,6 +74,31 @@ def test_a_stop_leaves_out_what_has_not_begun_and_a_resume_takes_it_up(scan, fou
     whole = compare(scan, RefinementConfig(epochs=12), **SHORT, resume_from=part)
     assert list(whole.rows) == METHODS
     np.testing.assert_array_equal(whole.rows["Iterative"].result.object, found.rows["Iterative"].result.object)
+
+
+def test_a_resumed_comparison_trains_to_the_planned_end_and_counts_all_the_time(scan):
+    config, settings = RefinementConfig(epochs=32), {"training": TrainingConfig(epochs=5), "model": ModelConfig(hidden=12)}
+
+    def stopped(run: int, steps: int, earlier: Comparison | None) -> Comparison:
+        """One that is stopped at a step of one of its runs."""
+        control, seen = Control(), []
+
+        def listener(history):
+            seen.extend([history] if not any(history is one for one in seen) else [])
+            if len(seen) == run and len(history.steps) >= steps:
+                control.stop()
+
+        return compare(scan, config, **settings, listener=listener, control=control, resume_from=earlier)
+
+    first = stopped(2, 3, None)
+    assert (list(first.rows), first.training.standing.epoch < 5) == (METHODS[:2], True)
+    second = stopped(2, 1, first)  # the network's rest, then the fit from it
+    assert (list(second.rows), second.training.standing.epoch) == (METHODS, 5)
+    assert second.rows[METHODS[2]].result.state is State.STOPPED
+    whole = compare(scan, config, **settings, resume_from=second)
+    assert (list(whole.rows), whole.training.standing.epoch) == (METHODS, 5)
+    assert whole.rows[METHODS[2]].result.state is State.DONE
+    assert whole.rows[METHODS[2]].seconds > whole.rows["Network"].seconds
 
 
 def test_methods_that_do_not_differ_are_undecided_and_the_quickest_goes_on(scan, rng):

@@ -133,8 +133,8 @@ def test_changes_on_top_of_a_preset_win():
     assert TrainingConfig.preset("quick").epochs == TrainingConfig.PRESETS["quick"]["epochs"]
 
 
-def test_an_unknown_preset_names_the_nearest():
-    with pytest.raises(ConfigError, match="no RefinementConfig preset 'bets'; did you mean 'best'"):
+def test_an_unknown_preset_names_those_there_are():
+    with pytest.raises(ConfigError, match=r"no RefinementConfig preset 'bets'; allowed: quick, .*best"):
         RefinementConfig.preset("bets")
 
 
@@ -154,6 +154,15 @@ def test_each_of_several_problems_has_its_sentence():
 )
 def test_a_number_is_told_without_quotes_and_an_empty_field_as_empty(given, said):
     assert refusal(TrainingConfig, epochs=given) == f"TrainingConfig.epochs is {said}; it must be a whole number in 1 to 10000."
+
+
+def test_a_pattern_width_is_even():
+    assert refusal(SimulationConfig, N=65) == "SimulationConfig.N is 65; it must be even, as 64 or 66."
+    assert SimulationConfig(N=66).N == 66
+
+
+def test_the_high_end_of_a_scale_lies_above_its_low_end():
+    assert refusal(ViewConfig, phase_low=1, phase_high=0.5) == "ViewConfig.phase_high is 0.5; it must lie above phase_low, or be empty."
 
 
 def test_configs_are_frozen():

@@ -47,7 +47,7 @@ def test_a_person_may_write_it_by_hand(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (HEAD + "trainnig:\n  epochs: 3\n", "did you mean 'training'"),
+        (HEAD + "trainnig:\n  epochs: 3\n", "'trainnig'; allowed: "),
         (HEAD + "training:\n  epoch: 3\n", "did you mean 'epochs'"),
         (HEAD + "training:\n  epochs: 0\n", "1 to 10000"),
         (HEAD + "training:\n  learning_rate: 1.0e+30\n", "1e-07 to 1"),

@@ -15,6 +15,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.figures import colours, picture
 from ptycho_nb.history import History, State
 from ptycho_nb.metrics import frc
+from ptycho_nb.quantities import count
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -121,7 +122,7 @@ def test_a_picture_is_never_saved_over_an_input_or_in_an_unknown_format(tmp_path
     with pytest.raises(InputError, match=r"scan\.png"):
         drawn.save(path, inputs=(path,))
     assert path.read_bytes() == b"measured"
-    with pytest.raises(InputError, match="did you mean 'png'"):
+    with pytest.raises(InputError, match="'pgn'; allowed: png, pdf, svg"):
         drawn.save(tmp_path / "loss.pgn")
     assert list(tmp_path.iterdir()) == [path]
 
@@ -226,6 +227,16 @@ def test_patterns_show_the_mask_and_the_noise_as_unit(scan, reconstruction):
         assert shown.mask[7:9, 7:9].all()
         assert shown.mask.sum() == 4
     np.testing.assert_allclose(left.compressed(), 2 * (np.sqrt(predicted) - np.sqrt(measured)).compressed(), rtol=1e-3, atol=1e-3)
+
+
+def test_photons_of_a_masked_pixel_are_not_counted(scan):
+    bad = scan.intensity.copy()
+    bad[:, 0, 0] = 1e9
+    mask = scan.mask.copy()
+    mask[0, 0] = False
+    masked = scan.replace(intensity=bad, mask=mask)
+    seen = f"Pattern {scan.middle}, {count(scan.intensity[scan.middle][mask].sum())} photons"
+    assert figures.scan_picture(masked).axes[1].get_title() == seen
 
 
 def test_the_comparison_uses_one_scale_for_all(reconstruction, truth):

@@ -147,6 +147,12 @@ def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path, name, words):
     sentence(caught)
 
 
+def test_a_missing_file_names_the_folder_from_the_root_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"no file none.npz in .*{tmp_path.name}; check"):
+        open_input("none.npz")
+
+
 def test_names_are_shown_without_folders_or_control_characters():
     assert shown("/secret/place/a\x1b[31m.npz") == "a?[31m.npz"
     assert len(shown("x" * 500)) == 60

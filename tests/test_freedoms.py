@@ -9,8 +9,8 @@ import torch
 from ptycho_nb.compare import compare
 from ptycho_nb.config import RefinementConfig, SimulationConfig
 from ptycho_nb.errors import ConfigError, InputError
-from ptycho_nb.freedoms import PLAIN, rank_freedoms
-from ptycho_nb.history import Control
+from ptycho_nb.freedoms import FREEDOMS, PLAIN, rank_freedoms
+from ptycho_nb.history import Control, State
 from ptycho_nb.physics import expected_photons
 from ptycho_nb.refinement import refine
 from ptycho_nb.refinement.detector import Detector
@@ -208,6 +208,35 @@ def test_a_stop_tries_no_further_freedom(scan):
             control.stop()
 
     assert [one.name for one in rank_freedoms(scan, BRIEF, listener=stop, control=control)] == [PLAIN]
+
+
+def test_a_fit_that_is_cut_off_is_not_judged(scan):
+    control, seen = Control(), []
+
+    def stop(history):
+        seen.extend([history] if not any(history is one for one in seen) else [])
+        if len(seen) == 3 and history.epochs == 1:
+            control.stop()
+
+    ranked = rank_freedoms(scan, BRIEF.replace(epochs=2), listener=stop, control=control)
+    assert {one.name for one in ranked} == {PLAIN, "two probe modes"}
+    assert all(one.result.state is State.DONE for one in ranked)
+
+
+def test_a_time_limit_judges_what_each_fit_came_to(scan):
+    ranked = rank_freedoms(scan, BRIEF.replace(epochs=1000, time_limit=0.1, refine_positions=True, refine_background=True))
+    assert {one.name for one in ranked} >= {PLAIN, "two probe modes", "brightness of each pattern"}
+
+
+def test_fewer_modes_than_the_fit_has_are_no_freedom(scan, monkeypatch):
+    tried: list[list[str]] = []
+    monkeypatch.setattr("ptycho_nb.freedoms.FREEDOMS", {name: FREEDOMS[name] for name in ("two probe modes", "three probe modes")})
+    for modes in (1, 2, 3):
+        tried.append([one.name for one in rank_freedoms(scan, BRIEF.replace(epochs=1, probe_modes=modes))])
+    three = scan.replace(probe=np.repeat(scan.probe, 3, axis=0) / np.sqrt(3, dtype=np.float32))
+    tried.append([one.name for one in rank_freedoms(three, BRIEF.replace(epochs=1))])
+    freed = [sorted(set(names) & FREEDOMS.keys()) for names in tried]
+    assert freed == [["three probe modes", "two probe modes"], ["three probe modes"], [], []]
 
 
 def test_methods_are_not_compared_on_patterns_whose_brightness_no_fit_knows(scan):

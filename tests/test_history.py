@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 
@@ -39,7 +40,7 @@ def data() -> torch.utils.data.DataLoader:
     return torch.utils.data.DataLoader(torch.linspace(-1, 1, 12).unsqueeze(1), batch_size=4)
 
 
-def fit(history: History, module: L.LightningModule, data: torch.utils.data.DataLoader, epochs: int = 3) -> L.Trainer:
+def fit(history: History, module: L.LightningModule, data: torch.utils.data.DataLoader, epochs: int = 3, **more: object) -> L.Trainer:
     quiet = {
         "logger": False,
         "enable_checkpointing": False,
@@ -47,7 +48,7 @@ def fit(history: History, module: L.LightningModule, data: torch.utils.data.Data
         "enable_model_summary": False,
         "accelerator": "cpu",
     }
-    trainer = L.Trainer(max_epochs=epochs, callbacks=[history], **quiet)
+    trainer = L.Trainer(max_epochs=epochs, callbacks=[history], **quiet, **more)
     trainer.fit(module, data, data)
     return trainer
 
@@ -63,8 +64,29 @@ def test_a_trainer_of_ones_own_fills_the_history(data):
     assert history.epoch_ends == [3, 6, 9]
 
 
-def test_a_metric_that_does_not_exist_names_the_nearest():
-    with pytest.raises(KeyError, match="did you mean 'train_loss'"):
+@pytest.mark.parametrize(
+    ("every", "steps"),
+    [({"check_val_every_n_epoch": 3}, [9, 18]), ({"val_check_interval": 2}, [2, 5, 8, 11, 14, 17, 20]), ({}, [3, 6, 9, 12, 15, 18, 21])],
+)
+def test_a_validation_is_noted_at_the_step_at_which_it_was_measured(data, every, steps):
+    history = History()
+    fit(history, Line(), data, 7, **every)
+    assert [step for step, _ in history.validation] == steps
+    losses = [loss for _, loss in history.validation]
+    assert losses == sorted(set(losses), reverse=True)  # each one anew
+    again = History.from_dict(json.loads(json.dumps(history.to_dict())))
+    assert again.validation == history.validation
+
+
+def test_a_metric_that_comes_late_stands_at_its_own_epochs(data):
+    history = History()
+    fit(history, Line(), data, 7, check_val_every_n_epoch=3)
+    first, second = (loss for _, loss in history.validation)
+    assert history["val_loss"] == pytest.approx([math.nan] * 2 + [first] * 3 + [second] * 2, nan_ok=True)
+
+
+def test_a_metric_that_does_not_exist_names_those_there_are():
+    with pytest.raises(KeyError, match="'train_los'; allowed: train_loss"):
         History()["train_los"]
 
 
@@ -242,8 +264,9 @@ def test_a_history_of_before_has_epochs_of_equal_length():
             history.record_step("train_loss", 1.0)
         history.record_epoch(train_loss=1.0, val_loss=float(epoch))
     stored = history.to_dict()
-    del stored["epoch_ends"]
+    del stored["epoch_ends"], stored["steps"]["val_loss"]
     assert History.from_dict(stored).epoch_ends == history.epoch_ends == [3, 6]
+    assert History.from_dict(stored).validation == history.validation == [(3, 0.0), (6, 1.0)]
 
 
 def test_a_run_that_goes_on_keeps_where_the_epochs_ended():

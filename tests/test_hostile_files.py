@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from ptycho_nb.errors import InputError, ScanError
+from ptycho_nb.machine import Memory
 from ptycho_nb.readers import inspect_file, load_scan, save_scan
 from ptycho_nb.readers.hdf5 import BLOCK, MARK, write_hdf5
 from ptycho_nb.readers.source import Budget, size
@@ -207,7 +208,7 @@ def test_a_pickle_is_never_opened(tmp_path, scan):
     np.savez(stream, intensity=trap, positions=scan.positions, probe=scan.probe, meta=trap[0])
     path = put(tmp_path, stream.getvalue())
     assert {i.name: str(i.dtype) for i in inspect_file(path)}["intensity"] == "object"
-    refused(path, "no diffraction patterns")
+    refused(path, "'intensity' holds Python objects (a pickle)")
     with pytest.raises(ScanError, match="pickle"):
         load_scan(path, patterns="intensity")
     for name in ("b.npz", "b.npz.bz2", "b.h5"):
@@ -308,7 +309,7 @@ def test_numbers_beyond_single_precision_are_told_as_infinite(scan, name):
 
 
 def test_more_photons_than_memory_holds_are_refused_before_they_are_read(tmp_path, scan, monkeypatch):
-    monkeypatch.setattr("ptycho_nb.readers.source._free_memory", lambda: 40 * 2**20)
+    monkeypatch.setattr("ptycho_nb.readers.source.memory", lambda: Memory(40 * 2**20, 2**30))
     flags = npy(claim("(2000, 64, 64)", "'|u1'"), bytes(2000 * 64 * 64))
     many = good_members(scan, **{"intensity.npy": flags})
     refused(put(tmp_path, archive(many, zipfile.ZIP_DEFLATED)), "more than the 32 MiB")

@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_said(guess):
         scale(guess, 0)
     with pytest.raises(InputError, match="reaches beyond the object"):
         amplitudes(guess._replace(positions=guess.positions - 6))
-    with pytest.raises(InputError, match="did you mean 'raster'"):
+    with pytest.raises(InputError, match="'rastr'; allowed: raster, jittered"):
         experiment("rastr")
 
 

@@ -21,13 +21,12 @@ from ptycho_nb.lessons.design import (
     guessed,
     likeness,
     mixed,
-    near_field,
     photons_of,
     two_objects,
 )
 from ptycho_nb.lessons.design.plan import APPLY
 from ptycho_nb.metrics import overlap, probe_diameter, step
-from ptycho_nb.physics import expected_photons, far_field
+from ptycho_nb.physics import expected_photons
 from ptycho_nb.simulate import Experiment, simulate_probe
 
 SMALL = SimulationConfig(N=32, height=80, width=92, probe_diameter=12, nphotons=1e5, object="lines")
@@ -188,11 +187,6 @@ def test_a_window_that_leaves_the_object_says_how_far_it_may_go(waves, position)
 def test_a_forward_model_of_several_modes_is_refused(waves):
     with pytest.raises(InputError, match="one mode"):
         forward(waves[0], simulate_probe(SMALL)[0], (41.0, 40.0))
-
-
-def test_near_field_is_the_inverse_of_far_field():
-    wave = np.random.default_rng(0).standard_normal((2, 12, 16)).view(complex)[0]
-    np.testing.assert_allclose(near_field(far_field(torch.from_numpy(wave)).numpy()), wave, atol=1e-12)
 
 
 @pytest.mark.parametrize("guess", GUESSES)

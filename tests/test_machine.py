@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,40 @@ def test_borrowed_threads_are_given_back_even_after_an_error():
     assert torch.get_num_threads() == before
 
 
+def test_runs_that_overlap_in_threads_leave_the_user_s_number_of_threads():
+    """A thread that is new to torch takes the number that was set last."""
+    begun, overlapped, over = threading.Event(), threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def first() -> None:
+        with borrowed_threads(1):
+            begun.set()
+            overlapped.wait(10)
+        over.set()
+
+    def second() -> None:
+        begun.wait(10)
+        with borrowed_threads(1):
+            overlapped.set()
+            over.wait(10)
+
+    def run(*tasks: Callable[[], None]) -> None:
+        started = [threading.Thread(target=task) for task in tasks]
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join(20)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        run(first, second)
+        run(lambda: seen.append(torch.get_num_threads()))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [3]
+
+
 def test_auto_is_cuda_where_there_is_one_and_never_mps(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -114,8 +150,8 @@ def test_a_device_that_is_not_there_says_so_and_the_way_out(monkeypatch, name):
         pick_device(name)
 
 
-def test_an_unknown_device_names_the_nearest():
-    with pytest.raises(ConfigError, match="did you mean 'cuda'"):
+def test_an_unknown_device_names_those_there_are():
+    with pytest.raises(ConfigError, match="'cudda'; allowed: auto, cpu, cuda, mps"):
         pick_device("cudda")
 
 

@@ -11,8 +11,10 @@ from ptycho_nb import Control, Reconstruction, RefinementConfig, SimulationConfi
 from ptycho_nb.metrics import compare_objects
 from ptycho_nb.patches import illumination
 from ptycho_nb.refinement.course import opening, rates
+from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.mend import lacking, slow_phase
-from ptycho_nb.refinement.tilts import Splines, expected_moments, measured_moments
+from ptycho_nb.refinement.start import held_out
+from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.report import methods_text
 
 
@@ -26,17 +28,25 @@ def splines(scan):
     return Splines(scan.positions - scan.canvas.origin, scan.probe, scan.canvas.shape)
 
 
+def asked(scan):
+    """All patterns of a scan, and the pixels that count."""
+    return np.arange(scan.M), scan.mask[None]
+
+
+def measured(scan):
+    return moments(lambda some: scan.intensity[some], *asked(scan))
+
+
 def test_a_phase_ramp_tilts_each_pattern_by_its_slope(scan):
     rows, columns = np.indices(scan.canvas.shape)
     flat = np.ones(scan.canvas.shape, np.complex64)
     ramp = np.exp(1j * (0.1 * rows - 0.05 * columns)).astype(np.complex64)
-    tilted, upright = (expected_moments(scan, wrapped(scan, object)).tilt for object in (ramp, flat))
+    tilted, upright = (moments(wrapped(scan, object).predicted, *asked(scan)).tilt for object in (ramp, flat))
     np.testing.assert_allclose(tilted - upright, np.tile([0.1, -0.05], (scan.M, 1)), atol=2e-3)
 
 
 def test_brightness_is_the_photons_of_a_pattern(scan):
-    moments = measured_moments(scan)
-    np.testing.assert_allclose(moments.brightness, scan.intensity.sum((1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(measured(scan).brightness, scan.intensity.sum((1, 2)), rtol=1e-6)
 
 
 def test_masked_pixels_neither_shine_nor_tilt(scan):
@@ -44,7 +54,7 @@ def test_masked_pixels_neither_shine_nor_tilt(scan):
     mask[:, :20] = False
     loud = scan.intensity.copy()
     loud[:, :, :20] = 1e6
-    a, b = (measured_moments(scan.replace(intensity=i, mask=mask)) for i in (scan.intensity, loud))
+    a, b = (measured(scan.replace(intensity=i, mask=mask)) for i in (scan.intensity, loud))
     np.testing.assert_array_equal(a.tilt, b.tilt)
     np.testing.assert_array_equal(a.brightness, b.brightness)
 
@@ -72,14 +82,14 @@ def test_a_slow_phase_that_an_object_lacks_is_found(scan):
     slow = gaussian_filter(np.random.default_rng(2).standard_normal(scan.truth.shape), 24)
     slow *= 0.5 / slow.std()
     lost = flat_elsewhere.replace(object=np.asarray(scan.truth * np.exp(-1j * slow), dtype=np.complex64))
-    found = lacking(scan, lost)
+    found = lacking(scan, lost, *asked(scan))
     assert found.explained > 0.8
     error = (found.phase - slow)[lost.scanned]
     assert error.std() < 0.3 * slow[lost.scanned].std()
 
 
 def test_the_truth_lacks_no_slow_phase(scan):
-    found = lacking(scan, wrapped(scan, scan.truth))
+    found = lacking(scan, wrapped(scan, scan.truth), *asked(scan))
     assert found.explained < 0.1
     assert np.abs(found.phase[wrapped(scan, scan.truth).scanned]).std() < 0.05
 
@@ -92,9 +102,27 @@ def test_tilts_that_neighbours_do_not_share_are_not_believed(scan, splines):
 def test_a_dark_pattern_has_no_say(scan):
     dark = scan.intensity.copy()
     dark[3] = 0
-    found = lacking(scan.replace(intensity=dark), wrapped(scan, scan.truth))
+    found = lacking(scan.replace(intensity=dark), wrapped(scan, scan.truth), *asked(scan))
     assert np.isfinite(found.phase).all()
     assert np.abs(found.phase).max() < 0.5
+
+
+@pytest.mark.parametrize("kept", [{"holdout": 0.3}, {"held_pixels": 0.35}])
+def test_what_a_fit_is_judged_by_does_not_shape_its_slow_phase(scan, kept):
+    config = RefinementConfig(epochs=16, refine_probe=False, mend_slow_phase=True, **kept)
+    one = refine(scan, config=config)
+    assert one.optimiser["mended"]
+    changed = scan.intensity.copy()
+    if "holdout" in kept:
+        judged = held_out(scan, config.holdout, config.seed)
+        changed[judged] = np.roll(changed[judged], 3, axis=1)
+    else:
+        seen = Detector(torch.from_numpy(changed), torch.from_numpy(scan.mask), loss="poisson", held=0.35, seed=config.seed).seen()
+        assert 1 - seen.mean() == pytest.approx(0.35, abs=1e-3)
+        for pattern in range(scan.M):
+            changed[pattern][~seen[pattern % len(seen)]] += 50
+    other = refine(scan.replace(intensity=changed), config=config)
+    np.testing.assert_array_equal(one.object, other.object)
 
 
 def test_a_fit_from_flat_mends_the_slow_phase_and_its_phase_is_better():
@@ -123,7 +151,30 @@ def test_a_run_stopped_round_the_mending_goes_on_as_if_it_had_not_been(scan, sto
     np.testing.assert_array_equal(rest.probe, whole.probe)
 
 
-def test_a_very_short_run_and_one_from_a_start_mend_nothing(scan):
+@pytest.fixture(scope="module")
+def network_like(scan):
+    """An object without its slow phase, as a network's often is."""
+    slow = gaussian_filter(np.random.default_rng(2).standard_normal(scan.truth.shape), 24)
+    lost = np.asarray(scan.truth * np.exp(-0.5j * slow / slow.std()), dtype=np.complex64)
+    return wrapped(scan, lost).replace(method="Network")
+
+
+def test_a_fit_from_a_network_mends_its_slow_phase(scan, network_like):
+    fits = [refine(scan, network_like, RefinementConfig(epochs=8, mend_slow_phase=mend)) for mend in (False, True)]
+    errors = [compare_objects(one.object, scan.truth, one.scanned).phase.mae for one in fits]
+    assert errors[1] < 0.7 * errors[0]
+    assert [int(one.optimiser["opened"]) for one in fits] == [0, 2]
+
+
+def test_a_fit_from_a_network_stopped_before_its_mending_goes_on_as_if_it_had_not_been(scan, network_like):
+    config, control = RefinementConfig(epochs=8, batch_size=32), Control()
+    whole = refine(scan, network_like, config)
+    part = refine(scan, network_like, config, listener=lambda history: history.epochs == 1 and control.stop(), control=control)
+    rest = refine(scan, config=config.replace(epochs=7), resume_from=part)
+    np.testing.assert_array_equal(rest.object, whole.object)
+
+
+def test_a_very_short_run_and_one_from_a_fit_mend_nothing(scan):
     assert int(refine(scan, config=RefinementConfig(epochs=7)).optimiser["opened"]) == 0
     begun = refine(scan, config=RefinementConfig(epochs=1))
     assert int(refine(scan, begun, RefinementConfig(epochs=12)).optimiser["opened"]) == 0
@@ -131,6 +182,7 @@ def test_a_very_short_run_and_one_from_a_start_mend_nothing(scan):
 
 def test_the_opening_is_a_quarter_of_a_short_run_and_twelve_epochs_of_a_long_one():
     assert [opening(epochs) for epochs in (1, 7, 8, 20, 32, 200)] == [0, 0, 2, 5, 8, 12]
+    assert [opening(epochs, flat=False) for epochs in (3, 4, 8, 200)] == [0, 1, 2, 12]  # a network's object is known roughly
 
 
 def test_the_steps_run_their_course_twice_where_there_is_an_opening():

@@ -156,12 +156,22 @@ def test_total_variation_adds_to_the_loss():
 
 def test_low_precision_stays_inside_the_network():
     scan = tiny_scan()
-    exact, rough = module_for(scan), module_for(scan, precision="bfloat16")
+    exact, rough = module_for(scan, precision="float32"), module_for(scan, precision="bfloat16")
     shaken(exact.network), shaken(rough.network)
     measured = torch.from_numpy(scan.intensity)[None]
     assert rough(measured).dtype == torch.complex64
     assert not torch.equal(exact(measured), rough(measured))
     assert torch.allclose(exact(measured), rough(measured), atol=0.1)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_precision_auto_is_bfloat16_where_the_device_has_it(able, monkeypatch):
+    monkeypatch.setattr("ptycho_nb.model.module.has_bfloat16", lambda device: able)
+    scan = tiny_scan()
+    auto, named = module_for(scan), module_for(scan, precision="bfloat16" if able else "float32")
+    shaken(auto.network), shaken(named.network)
+    measured = torch.from_numpy(scan.intensity)[None]
+    assert torch.equal(auto(measured), named(measured))
 
 
 @pytest.mark.parametrize("course", SCHEDULES)
@@ -305,9 +315,9 @@ def test_everything_in_a_step_is_on_one_device(network, objective, monkeypatch):
     assert all(p.grad is not None for p in module.network.parameters())
 
 
-def corners_without_numbers(positions: torch.Tensor, N: int, dtype: torch.dtype) -> tuple[list[list[int]], torch.Tensor]:
+def corners_without_numbers(positions: torch.Tensor, N: int, dtype: torch.dtype) -> tuple[np.ndarray, torch.Tensor]:
     """What places patches, on the device of the positions."""
-    return [[0, 0]] * len(positions), torch.ones(8, len(positions), 1, 1, 1, dtype=dtype, device=positions.device)
+    return np.zeros((len(positions), 2), int), torch.ones(8, len(positions), 1, 1, 1, dtype=dtype, device=positions.device)
 
 
 def shaken(network: torch.nn.Module) -> None:

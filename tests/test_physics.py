@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ptycho_nb.patches import take
-from ptycho_nb.physics import diffract, expected_photons, far_field, intensity, shift, whole_and_rest
+from ptycho_nb.physics import diffract, expected_photons, far_field, intensity, near_field, shift, whole_and_rest
 
 
 def waves(rng, *shape, dtype=np.complex128):
@@ -57,6 +57,11 @@ def numpy_photons(canvas, probe, positions):
             total += np.abs(np.fft.fftshift(np.fft.fft2(patch * moved)) / N) ** 2
         patterns.append(total)
     return np.stack(patterns)
+
+
+def test_near_field_is_the_inverse_of_far_field(rng):
+    wave = waves(rng, 3, 12, 16)
+    np.testing.assert_allclose(near_field(far_field(wave).numpy()), wave.numpy(), atol=1e-12)
 
 
 def test_far_field_keeps_photons(rng):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptycho_nb.quantities import count, figures, length, length_unit
+from ptycho_nb.quantities import count, figures, length, length_unit, several
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,7 @@ def test_a_number_has_a_true_minus_and_few_figures():
 
 def test_a_count_is_written_out():
     assert [count(n) for n in (0.0125, 9.99, 433_210, 2e8)] == ["0.0125", "9.99", "433,000", "2e+08"]
+
+
+def test_one_of_something_is_no_plural():
+    assert [several(n, "epoch") for n in (0, 1, 2, 12_000)] == ["0 epochs", "1 epoch", "2 epochs", "12,000 epochs"]

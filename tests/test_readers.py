@@ -13,6 +13,7 @@ from tiny_scan import tiny_scan
 from ptycho_nb.errors import ScanError
 from ptycho_nb.metrics import probe_diameter
 from ptycho_nb.readers import READERS, inspect_file, load_scan, save_scan
+from ptycho_nb.readers.evidence import quantity
 from ptycho_nb.readers.request import HC
 from ptycho_nb.scan import ATTRIBUTES, Scan
 
@@ -90,11 +91,30 @@ def test_ptychopinn_s_whole_numbers_under_the_same_name_are_counts(parts):
 
 def test_normalised_amplitude_without_photons_follows_the_probe_or_says_a_guess(parts):
     amplitude = np.sqrt(parts["counts"] / parts["counts"].max())
-    arrays = {"diff3d": amplitude, "positions": parts["positions"]}
+    arrays = {"amplitude": amplitude, "positions": parts["positions"]}
     assert load_scan({**arrays, "probe": parts["probe"]}).photons == pytest.approx(3000, rel=1e-3)
     guessed = load_scan(arrays)
     assert guessed.photons == pytest.approx(1e6)
     assert told(guessed, "no photons are stored", "No probe is stored")
+
+
+@pytest.mark.parametrize("scale", ["sum", "greatest", "log"])
+def test_rescaled_patterns_ask_for_quantity(parts, scale):
+    counts = parts["counts"]
+    values = {"sum": counts / counts.sum((1, 2)).mean(), "greatest": counts / counts.max(), "log": np.log1p(counts)}[scale]
+    with pytest.raises(ScanError) as caught:
+        load_scan({"patterns": values, "positions": parts["positions"]})
+    sentence(caught, "quantity=")
+    read = load_scan({"patterns": counts / counts.max(), "positions": parts["positions"]}, quantity="counts")
+    np.testing.assert_allclose(read.intensity / read.photons, counts / counts.sum() * M, rtol=1e-4)
+
+
+def test_ptychopinn_s_scale_is_known_by_all_patterns_not_by_some(rng):
+    amplitude = np.concatenate([rng.random((64, 8, 8)), np.full((64, 8, 8), 0.1)])[rng.permutation(128)]
+    amplitude *= (8 / 2) / np.sqrt(np.square(amplitude).sum() / 128)
+    notes = []
+    assert quantity(amplitude, "diffraction", None, notes) == "amplitude"
+    assert "PtychoPINN" in notes[0]
 
 
 def test_tike_s_layout_is_moved_to_centres(tmp_path, parts):
@@ -183,11 +203,14 @@ def test_metres_become_pixels_by_energy_distance_and_detector(parts):
     energy, distance, pixel = 8000.0, 1.5, 75e-6
     size = HC / energy * distance / (N * pixel)
     arrays = {"data": parts["counts"], "positions": parts["positions"] * size, "probe": parts["probe"]}
-    scan = load_scan(arrays, position_unit="m", energy_ev=energy, distance_m=distance, detector_pixel_m=pixel)
+    lengths = {"energy_ev": energy, "distance_m": distance, "detector_pixel_m": pixel}
+    scan = load_scan(arrays, position_unit="m", **lengths)
     np.testing.assert_allclose(scan.positions, parts["positions"])
     assert scan.pixel_size == pytest.approx(size)
+    in_mm = load_scan({**arrays, "positions": parts["positions"] * size * 1e3}, position_unit="mm", **lengths)
+    np.testing.assert_allclose(in_mm.positions, parts["positions"])
     in_um = {**arrays, "positions": parts["positions"] * size * 1e6}
-    cropped = load_scan(in_um, position_unit="um", energy_ev=energy, distance_m=distance, detector_pixel_m=pixel, crop=8)
+    cropped = load_scan(in_um, position_unit="um", **lengths, crop=8)
     np.testing.assert_allclose(cropped.positions, parts["positions"] / 2)
     assert cropped.pixel_size == pytest.approx(2 * size)
 
@@ -200,6 +223,14 @@ def test_metres_without_the_means_to_convert_name_what_is_missing(parts):
     with pytest.raises(ScanError) as caught:
         load_scan(arrays)
     sentence(caught, "position_unit")
+
+
+def test_where_zero_frequency_lies_is_told_by_both_shares(parts):
+    counts, box = parts["counts"], np.zeros((N, N), bool)
+    box[N // 4 : -N // 4, N // 4 : -N // 4] = True
+    shares = [counts[:, where].sum() / counts.sum() for where in (box, np.fft.fftshift(box))]
+    scan = load_scan({"data": counts, "positions": parts["positions"]})
+    assert told(scan, f"{shares[0]:.0%} of the light lies in its middle half, {shares[1]:.0%} in its corners")
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.uint32, np.float32])
@@ -246,6 +277,16 @@ def test_a_mask_that_marks_the_bad_is_turned_round(parts):
         np.testing.assert_array_equal(scan.mask, flags == 0)
 
 
+@pytest.mark.parametrize("value", [10**6, 65535, np.iinfo(np.int64).max])
+def test_defects_however_bright_do_not_turn_a_mask_round(parts, value):
+    flags, counts = np.zeros((N, N), np.uint8), parts["counts"].copy()
+    flags[2, 3] = flags[12:, 8] = 1
+    counts[:, 2, 3] = value
+    for mask in (flags, 1 - flags):
+        scan = load_scan({"data": counts, "positions": parts["positions"], "probe": parts["probe"], "mask": mask})
+        np.testing.assert_array_equal(scan.mask, flags == 0)
+
+
 def test_a_missing_probe_is_estimated_with_the_patterns_photons(parts):
     scan = load_scan({"data": parts["counts"], "positions": parts["positions"]})
     assert told(scan, "No probe is stored")
@@ -287,6 +328,34 @@ def test_an_unknown_file_lists_its_arrays_and_the_call_to_make(tmp_path, parts):
     assert roles == {"apple": "patterns", "pear": "positions", "plum": "probe", "pip": ""}
 
 
+def objects(array):
+    held = np.empty(len(array), object)
+    held[:] = list(array)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(objects, "Python objects"), (np.complex64, "complex64"), (str, "text"), (bool, "bool")],
+)
+def test_patterns_and_positions_of_another_type_are_called_by_it(parts, kind, words):
+    make = kind if kind is objects else lambda array: array.astype(kind)
+    for name in ("data", "positions"):
+        arrays = {"data": parts["counts"], "positions": parts["positions"]}
+        arrays[name] = make(arrays[name])
+        role = {"data": "patterns"}.get(name, name)
+        for said in ({}, {role: name}):
+            with pytest.raises(ScanError) as caught:
+                load_scan(arrays, **said)
+            sentence(caught, f"{name!r} holds {words}")
+            assert f"{role} are real numbers" in str(caught.value)
+
+
+def test_an_array_of_another_type_does_not_hide_the_right_one(parts):
+    arrays = {"patterns": parts["counts"].astype(complex), "data": parts["counts"], "positions": parts["positions"]}
+    assert same_photons(load_scan(arrays), parts)
+
+
 def test_named_coordinates_win_over_positions_by_name(parts):
     arrays = {"data": parts["counts"], "positions": parts["positions"] + 5, "u": parts["positions"][:, 1]}
     arrays["v"] = parts["positions"][:, 0]
@@ -296,11 +365,11 @@ def test_named_coordinates_win_over_positions_by_name(parts):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"patterns": "dat"}, "did you mean 'data'"),
+        ({"patterns": "dat"}, "'dat'; allowed: data, positions, probe"),
         ({"positions": "positions", "probe": "positions"}, "The probe has shape"),
         ({"quantity": "photons"}, "quantity"),
-        ({"zero_frequency": "center"}, "did you mean 'centre'"),
-        ({"position_unit": "mm"}, "position_unit"),
+        ({"zero_frequency": "center"}, "allowed: centre, corner"),
+        ({"position_unit": "inch"}, "allowed: px, m, mm, um, nm"),
         ({"energy_ev": -1}, "positive"),
         ({"distance_m": float("nan")}, "positive"),
         ({"detector_pixel_m": "big"}, "positive"),
@@ -425,6 +494,13 @@ def test_a_suffix_without_reader_names_those_that_there_are(tmp_path):
         load_scan(3)
 
 
+def test_a_folder_is_called_a_folder(tmp_path):
+    for name in ("scan.7", "data"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(ScanError, match=f"{name} is a folder; give the file in it"):
+            load_scan(tmp_path / name)
+
+
 def test_an_estimated_probe_is_put_out_of_focus_to_a_diameter():
     scan = tiny_scan()
     arrays = {"patterns": scan.intensity, "positions": scan.positions}
@@ -434,6 +510,51 @@ def test_an_estimated_probe_is_put_out_of_focus_to_a_diameter():
     focus = load_scan(arrays)
     assert any("in focus" in note for note in focus.notes)
     assert np.abs(load_scan(arrays, probe_diameter=0.5).probe) == pytest.approx(np.abs(focus.probe), rel=1e-4)
+
+
+def test_a_probe_diameter_means_the_same_on_an_oblong_detector():
+    scan = tiny_scan(N=32)
+    wide = np.pad(scan.intensity, ((0, 0), (0, 0), (16, 16)))
+    read = {"patterns": wide, "positions": scan.positions * (1, 2)}  # columns of the object half as wide
+    square, oblong = (
+        load_scan(arrays, probe_diameter=12.0, crop=32) for arrays in ({"patterns": scan.intensity, "positions": scan.positions}, read)
+    )
+    assert probe_diameter(oblong.probe) == pytest.approx(12.0, abs=0.1)
+    np.testing.assert_allclose(oblong.probe, square.probe, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(oblong.positions, scan.positions)
+
+
+def test_a_given_center_says_where_zero_frequency_lies():
+    scan = tiny_scan(N=16)
+    wide = np.pad(scan.intensity, ((0, 0), (0, 24), (0, 24)))
+    read = load_scan({"patterns": wide, "positions": scan.positions}, center=(8, 8), crop=16)
+    np.testing.assert_array_equal(read.intensity, scan.intensity)
+
+
+def test_a_window_without_light_is_said():
+    scan = tiny_scan(N=16)
+    wide = np.pad(scan.intensity, ((0, 0), (0, 24), (0, 24)))
+    with pytest.raises(ScanError, match=r"No pattern has light in the 8 x 8 px round \(32, 32\)"):
+        load_scan({"patterns": wide, "positions": scan.positions}, center=(32, 32), crop=8)
+
+
+def test_true_positions_are_read_like_positions(tmp_path, rng, parts):
+    scan = full_scan(rng, parts)
+    save_scan(tmp_path / "a.npz", scan)
+    read = load_scan(tmp_path / "a.npz", position_unit="px", quantity="counts", zero_frequency="centre", crop=N // 2)
+    np.testing.assert_allclose(read.true_positions, scan.true_positions / 2)
+    metres = {"patterns": parts["counts"], "positions_m": scan.positions * 1e-8, "true_positions": scan.true_positions * 1e-8}
+    read = load_scan(metres | {"pixel_size": 1e-8, "probe": parts["probe"]}, positions="positions_m")
+    np.testing.assert_allclose(read.true_positions, scan.true_positions)
+
+
+def test_a_masked_pixel_has_no_say_in_photons(parts):
+    bad = parts["counts"].astype(np.float32)
+    bad[3:, 0, 0] = 1e7
+    mask = np.ones(bad.shape[1:], dtype=bool)
+    mask[0, 0] = False
+    read = load_scan({"intensity": bad, "positions": parts["positions"], "probe": parts["probe"]}, mask=mask)
+    assert not any("less than 1 %" in note or "scaled" in note for note in read.notes)
 
 
 @pytest.mark.parametrize("diameter", [0, -1.0, float("nan"), "wide", 14.0])

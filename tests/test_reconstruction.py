@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ptycho_nb import InferenceConfig, ModelConfig, Scan, SimulationConfig, reconstruct, simulate_scan
+from ptycho_nb import InferenceConfig, ModelConfig, Scan, SimulationConfig, TrainingConfig, reconstruct, simulate_scan
 from ptycho_nb.errors import InputError
 from ptycho_nb.metrics import compare_objects
 from ptycho_nb.model import PtychoPINN
@@ -79,6 +79,42 @@ def test_where_no_patch_speaks_the_object_is_flat_and_coverage_is_the_light_that
     assert np.abs(found.object[0, 0]) == pytest.approx(FLAT, rel=1e-5)
     light = scan.M * np.sum(np.abs(scan.probe) ** 2)
     assert found.coverage.sum() == pytest.approx(light, rel=1e-3)
+
+
+class Bright(torch.nn.Module):
+    """Answers with the amplitudes that it sees."""
+
+    def forward(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        return amplitudes.to(torch.complex64)
+
+
+def test_a_scan_of_another_dose_gives_the_same_object_and_a_dimmer_one_of_the_same_probe_a_dimmer_object(scan):
+    model = PtychoPINN.for_scan(scan, ModelConfig(hidden=8))
+    model.network = Bright()
+    never = InferenceConfig(synchronise="never")
+    found = reconstruct(model, scan, never)
+    dark = scan.replace(intensity=scan.intensity / 10)
+    dose = dark.replace(probe=scan.probe / np.sqrt(10, dtype=np.float32))
+    np.testing.assert_allclose(reconstruct(model, dose, never).object, found.object, rtol=1e-4)
+    dimmer = reconstruct(model, dark, never)
+    spoken = np.abs(found.object) != np.float32(FLAT)
+    np.testing.assert_allclose(dimmer.object[spoken] * np.sqrt(10), found.object[spoken], rtol=1e-4)
+
+
+def test_patterns_are_predicted_on_the_device_of_the_training(scan, monkeypatch):
+    model = oracle(scan)
+    asked, moves = [], []
+    monkeypatch.setattr("ptycho_nb.reconstruction.pick_device", lambda name: asked.append(name) or torch.device("cpu", 0))
+    monkeypatch.setattr(model, "to", lambda device: moves.append((device, torch.is_inference_mode_enabled())))
+    reconstruct(model, scan)
+    assert asked == [model.training_config.accelerator]
+    assert moves == [(torch.device("cpu", 0), False), (torch.device("cpu"), False)]  # weights moved in inference mode cannot learn again
+
+
+def test_a_model_of_a_device_that_is_missing_here_predicts_on_what_there_is(scan, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    model = PtychoPINN.for_scan(scan, ModelConfig(hidden=8), training=TrainingConfig(accelerator="cuda"))
+    assert reconstruct(model, scan).method == "Network"
 
 
 def test_two_patterns_are_enough(scan):

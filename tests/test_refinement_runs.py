@@ -12,7 +12,7 @@ from ptycho_nb.config import RefinementConfig, SimulationConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, State
 from ptycho_nb.refinement import refine
-from ptycho_nb.refinement.start import held_out, noise_model
+from ptycho_nb.refinement.start import held_out, noise_model, start_probe
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
 
@@ -312,3 +312,45 @@ def test_a_given_start_is_left_in_small_steps_and_a_resumed_run_keeps_its_own(sc
     assert refine(scan, config=one, resume_from=begun).optimiser["rate"] == 0.01 / 4
     long = refine(scan, reference, one.replace(epochs=1000, time_limit=0.1))
     assert long.optimiser["rate"] == one.learning_rate
+
+
+def test_a_resumed_run_heeds_a_new_learning_rate(scan, reference):
+    slow = refine(scan, config=EVERYTHING.replace(learning_rate=1e-4), resume_from=reference)
+    assert slow.optimiser["rate"] == pytest.approx(reference.optimiser["rate"] * 1e-4 / EVERYTHING.learning_rate)
+    assert np.abs(slow.object - reference.object).max() < 0.02
+
+
+def test_a_start_of_the_scan_before_it_was_turned_is_refused(scan, reference):
+    with pytest.raises(InputError, match="turned since"):
+        refine(scan.oriented(flip_rows=True), reference, QUICK)
+
+
+def test_the_twin_of_a_fit_is_a_start(scan, reference):
+    assert refine(scan, reference.twin(), QUICK.replace(epochs=1)).state is State.DONE
+
+
+def test_going_on_in_the_middle_of_an_epoch_judges_as_if_never_stopped(scan):
+    config = QUICK.replace(epochs=2, held_pixels=0.1)
+    whole = refine(scan, config=config)
+    control, listener = stop_after(4)
+    half = refine(scan, config=config, control=control, listener=listener)
+    on = refine(scan, config=config.replace(epochs=2 - half.history.epochs), resume_from=half)
+    assert on.history["val_loss"] == pytest.approx(whole.history["val_loss"], rel=1e-6)
+
+
+def test_a_hot_pixel_under_the_mask_does_not_light_the_background(scan):
+    mask = np.ones((scan.N, scan.N), bool)
+    mask[3, 5] = False
+    hot = scan.intensity.copy()
+    hot[:, 3, 5] = 1e8
+    config = QUICK.replace(refine_background=True)
+    one, other = (refine(scan.replace(intensity=i, mask=mask), config=config) for i in (scan.intensity, hot))
+    assert same(one, other)
+
+
+def test_fewer_modes_keep_the_strongest(scan):
+    rows = np.linspace(-1, 1, scan.N)[:, None]
+    weak = np.asarray(0.1 * rows * scan.probe[0], dtype=np.complex64)
+    kept = start_probe(np.stack([weak, scan.probe[0]]), 1)
+    overlap = abs(np.vdot(kept, scan.probe[0])) / np.linalg.norm(kept) / np.linalg.norm(scan.probe[0])
+    assert overlap > 0.999

@@ -167,7 +167,10 @@ def test_without_the_scan_nothing_is_said_of_photons_and_misfit(fitted):
 
 def test_a_network_of_another_scan_is_told_as_such(networked):
     other = tiny_scan(seed=3)
-    assert "trained on another scan of 42 patterns" in methods_text(networked, other)
+    assert "trained on another scan of 42 patterns, without" in methods_text(networked, other)
+    dim = other.replace(intensity=other.intensity / 10, probe=other.probe / np.sqrt(10, dtype=np.float32))
+    bright = f"{float(f'{SCAN.photons:.3g}'):,.0f}"
+    assert f"trained on another scan of 42 patterns with {bright} photons each on average, without" in methods_text(networked, dim)
 
 
 def test_a_network_that_was_stopped_is_told_with_the_epochs_it_came_to(networked):
@@ -175,6 +178,9 @@ def test_a_network_that_was_stopped_is_told_with_the_epochs_it_came_to(networked
     stopped = networked.replace(settings=planned, state=State.STOPPED)
     for text in (methods_text(stopped, SCAN), methods_text(refine(SCAN, stopped, FIT), SCAN)):
         assert "For the training it took 2 epochs" in text
+    unknown = stopped.replace(history=None)
+    for text in (methods_text(unknown, SCAN), methods_text(refine(SCAN, unknown, FIT), SCAN)):
+        assert "For the training a course of 500 epochs was planned" in text
     assert "stopped before its planned end" in methods_text(stopped, SCAN)
 
 

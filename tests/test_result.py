@@ -121,9 +121,25 @@ def test_misfit_of_parts_adds_up_to_that_of_all(scan, exact):
     assert exact.misfit(scan, "poisson") == pytest.approx(parts / scan.M, rel=1e-5)
 
 
+def test_an_unknown_misfit_names_the_nearest(scan, exact):
+    with pytest.raises(InputError, match=r"'gauss'; allowed: .*poisson"):
+        exact.misfit(scan, "gauss")
+
+
 def test_a_moved_origin_changes_no_photons(scan, exact):
     cut = exact.replace(object=scan.truth[2:-1, 1:-3].copy(), coverage=exact.coverage[2:-1, 1:-3], origin=(2, 1))
     np.testing.assert_allclose(cut.predicted([0, 5]), exact.predicted([0, 5]), rtol=1e-4, atol=1e-2)
+
+
+def test_a_known_object_smaller_than_the_patches_reach_changes_no_fit(scan):
+    low = np.floor(scan.positions.min(0)).astype(int)
+    high = np.ceil(scan.positions.max(0)).astype(int) + 1
+    tight = scan.replace(truth=scan.truth[low[0] : high[0], low[1] : high[1]], positions=scan.positions - low, true_positions=None)
+    config = RefinementConfig(epochs=4)
+    found, wide = refine(tight, config=config), refine(scan, config=config)
+    assert found.r_factor(tight) == pytest.approx(wide.r_factor(scan), rel=1e-4)
+    np.testing.assert_allclose(found.object[found.scanned], wide.object[wide.scanned], atol=1e-3)
+    np.testing.assert_array_equal(tight.truth_on(found.canvas)[found.scanned], scan.truth[wide.scanned])
 
 
 def test_outside_the_object_is_clear(scan):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptycho_nb.errors import ScanError
-from ptycho_nb.scan import MARGIN, Scan
+from ptycho_nb.errors import InputError, ScanError
+from ptycho_nb.scan import ATTRIBUTES, MARGIN, Canvas, Scan
 
 
 def diffract(patches, probe):
@@ -50,6 +50,26 @@ def explained(scan, probe=None):
     """Greatest misfit of truth and probe to the patterns, over the brightest pixel."""
     expected = diffract(cut(scan.truth, scan.positions, scan.N), scan.probe if probe is None else probe)
     return np.abs(expected - scan.intensity).max() / scan.intensity.max()
+
+
+def test_a_scan_is_the_same_where_every_attribute_is(rng):
+    scan = a_scan(rng, pixel_size=2e-9, notes=("read",), metadata={"run": {"dark": np.zeros(3)}})
+    assert scan.same(scan.replace(intensity=scan.intensity.copy(), metadata={"run": {"dark": np.zeros(3)}}))
+    others = {
+        "intensity": scan.intensity + 1,
+        "positions": scan.positions + 1,
+        "probe": scan.probe[:1],
+        "truth": None,
+        "true_probe": scan.probe,
+        "true_positions": scan.positions,
+        "mask": np.eye(48) == 0,
+        "pixel_size": 1e-9,
+        "name": "other",
+        "notes": (),
+        "metadata": {"run": {"dark": np.ones(3)}},
+    }
+    assert set(others) == set(ATTRIBUTES)
+    assert not any(scan.same(scan.replace(**{name: value})) for name, value in others.items())
 
 
 def test_the_simulated_scan_explains_itself(rng):
@@ -209,12 +229,26 @@ def test_each_fault_of_the_data_gets_its_sentence(rng, make, words):
     assert len(str(caught.value)) <= 160
 
 
-def test_the_canvas_holds_every_patch_and_a_truth_sets_it(rng):
+def test_the_canvas_holds_every_patch_and_the_whole_truth(rng):
     scan = faulty(rng)
     (row, col), (H, W) = scan.canvas
     assert (scan.positions - 4 - MARGIN >= (row, col)).all()
     assert (scan.positions + 4 + MARGIN <= (row + H, col + W)).all()
     assert scan.replace(truth=np.ones((30, 40))).canvas == ((0, 0), (30, 40))
+    close = scan.replace(positions=scan.positions - scan.positions.min(0), truth=np.ones((21, 40)))
+    assert close.canvas == ((-4, -4), (4 + max(21, int(np.ceil(close.positions.max(0)[0])) + 4), 44))
+
+
+def test_the_truth_lies_on_a_wider_canvas_where_its_positions_lie(rng):
+    truth = rng.normal(size=(30, 40)).astype(np.complex64)
+    scan = faulty(rng, truth=truth)
+    found = scan.truth_on(Canvas((-3, 5), (40, 30)))
+    np.testing.assert_array_equal(found[3:33], truth[:, 5:35])
+    assert (found[[0, 1, 2, 33, 39]] == 1).all()
+    with pytest.raises(InputError, match="lies elsewhere"):
+        scan.truth_on(Canvas((-30, -40), (30, 40)))
+    with pytest.raises(InputError, match="no known object"):
+        faulty(rng).truth_on(scan.canvas)
 
 
 def test_select_takes_patterns_with_their_positions(rng):

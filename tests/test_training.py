@@ -412,6 +412,28 @@ def test_early_stop_ends_when_the_validation_is_no_better():
     assert "No better" in training.history.message
 
 
+def test_patience_counts_from_where_a_run_goes_on():
+    first = run(200, early_stop=3, callbacks=[Stuck()])
+    assert run(20, early_stop=3, resume_from=first, callbacks=[Stuck()]).history.epochs == 8
+
+
+def test_patience_names_the_loss_it_watches():
+    told = run(20, early_stop=1, learning_rate=1.0, gradient_clip=None, data=DataConfig(gridsize=2, validation_fraction=0)).history.message
+    assert told == "No better training loss for 1 epoch."
+
+
+def test_patience_outlives_an_end_within_the_first_epoch():
+    class Slow(L.Callback):
+        def on_train_batch_start(self, *_: object) -> None:
+            time.sleep(0.1)
+
+    control = Control()
+    stopped = run(early_stop=3, control=control, listener=lambda history: control.stop())
+    assert (stopped.state, len(stopped.history.steps), stopped.history.epochs) == (State.STOPPED, 1, 0)
+    assert run(early_stop=1, time_limit=0.1, callbacks=[Slow()]).history.message == "The time limit was reached."
+    assert run(early_stop=1, callbacks=[Blow(1)]).state is State.DIVERGED
+
+
 def test_the_gradient_is_clipped():
     class Norm(L.Callback):
         def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:

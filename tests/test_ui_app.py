@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from ipywidgets.widgets.widget import _instances
 from leftovers import nothing_left, until
 from tiny_scan import tiny_scan
 
-from ptycho_nb.config import ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
+from ptycho_nb.config import InferenceConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.readers import save_scan
@@ -116,6 +118,66 @@ def test_the_cell_run_again_keeps_the_result_of_the_same_scan():
     assert again.result is not None
 
 
+@pytest.mark.parametrize("changes", [{"mask": np.eye(32) == 0}, {"pixel_size": 1e-8}, {"truth": None}, {"notes": ("One more.",)}])
+def test_a_corrected_scan_is_taken_up_and_told(changes):
+    open_app(SCAN)
+    corrected = SCAN.replace(**changes)
+    app = open_app(corrected)
+    assert app.scan is app.panels.reconstruct.scan is corrected
+    assert "Scan tiny, changed since it was last taken up: 42 patterns" in app.panels.news.value
+    app.panels.scan.controls.orientation.choice.value = 1
+    app.panels.scan.controls.orientation.use.click()
+    assert app.panels.scan.wait()
+    assert "Scan tiny: 42 patterns" in app.panels.news.value
+
+
+def test_a_file_given_again_stays_however_its_path_is_spelt(tmp_path, monkeypatch):
+    save_scan(tmp_path / "own.npz", SCAN)
+    monkeypatch.chdir(tmp_path)
+    before = open_app("own.npz", SHORT).scan
+    App().panels.reconstruct.run()
+    for path in (Path("own.npz"), tmp_path / "own.npz", str(tmp_path / "own.npz")):
+        app = open_app(path)
+        assert app.scan is app.panels.reconstruct.scan is before
+        assert app.result is not None
+
+
+def test_a_file_that_was_written_again_is_read_again_and_told(tmp_path):
+    save_scan(tmp_path / "own.npz", SCAN)
+    assert open_app(tmp_path / "own.npz").scan.M == 42
+    save_scan(tmp_path / "own.npz", tiny_scan(5, 7, N=32))
+    app = open_app(tmp_path / "own.npz")
+    assert app.scan.M == 35
+    assert "changed since it was last taken up: 35 patterns" in app.panels.news.value
+
+
+def test_a_scan_given_again_keeps_the_orientation_chosen_for_it_and_its_result(tmp_path):
+    save_scan(tmp_path / "own.npz", SCAN)
+    for given in (SCAN, tmp_path / "own.npz"):
+        app = open_app(given, SHORT)
+        app.panels.scan.controls.orientation.choice.value = 1
+        app.panels.scan.controls.orientation.use.click()
+        assert app.panels.scan.wait()
+        turned = app.scan
+        assert turned.notes[-1].endswith("on request.")
+        app.panels.reconstruct.run()
+        again = open_app(given, SHORT)
+        assert again.scan is again.panels.reconstruct.scan is turned
+        assert again.result is app.result is not None
+
+
+def test_the_result_is_of_the_last_run_that_gave_one_whatever_scan_is_loaded(monkeypatch):
+    app = open_app(SCAN, SHORT)
+    given = app.panels.reconstruct.run()
+    with monkeypatch.context() as patch:
+        patch.setattr("ptycho_nb.ui.panels.reconstruct.methods.refine", lambda *_, **__: 1 / 0)
+        assert app.panels.reconstruct.run() is None
+    assert app.result is given
+    open_app(tiny_scan(N=32, seed=1))
+    assert app.result is app.panels.object.result is given
+    assert app._repr_mimebundle_()["image/png"]
+
+
 def test_another_scan_is_taken_up():
     open_app(SCAN)
     other = tiny_scan(N=32, seed=1)
@@ -129,6 +191,39 @@ def test_a_cell_run_again_beside_a_run_changes_nothing_and_says_so():
     assert "A run is under way" in app.panels.problem.value
     assert app.panels.reconstruct.scan is SCAN
     assert app.panels.reconstruct.configs["refinement"] == ENDLESS
+
+
+def test_the_same_cell_run_again_beside_a_run_says_nothing():
+    app = open_app(SCAN, ENDLESS)
+    app.panels.reconstruct.controls.start.click()
+    again = App(tiny_scan(N=32), ENDLESS, method="Iterative")
+    assert again.panels.problem.value == ""
+
+
+def test_the_alert_of_a_refused_cell_goes_with_the_next_cell_and_with_the_run():
+    app = open_app(SCAN, ENDLESS)
+    app.panels.reconstruct.controls.start.click()
+    for after in (App, lambda: app.panels.reconstruct.stop() or app.panels.reconstruct.wait()):
+        App(None, SHORT)
+        assert "A run is under way" in app.panels.problem.value
+        after()
+        assert app.panels.problem.value == ""
+
+
+def test_a_scan_that_comes_during_a_reset_is_taken_up_after_it(monkeypatch):
+    app = open_app(SCAN)
+    held = threading.Event()
+    close = app.panels.runs.close
+    monkeypatch.setattr(app.panels.runs, "close", lambda: held.wait(20) and close())
+    app.panels.reset.click()
+    app.panels.sure.click()
+    other = tiny_scan(N=32, seed=1)
+    App(other, SHORT)
+    held.set()
+    assert app.panels._task.wait()
+    assert app.scan is other
+    assert app.panels.reconstruct.configs["refinement"] == SHORT
+    assert app.panels.scan.wait()
 
 
 def test_a_scan_that_comes_during_a_run_is_taken_up_at_its_end():
@@ -181,6 +276,20 @@ def test_settings_and_method_are_set_by_the_cell():
 def test_an_unknown_method_is_refused_with_the_nearest_named():
     with pytest.raises(InputError, match="Iterative"):
         App(method="Iterativ")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((SCAN, "Network"), "'Network' is no config; did you mean method='Network'"),
+        ((None, SimulationConfig()), "it goes first, as App"),
+        ((SCAN, InferenceConfig(), 7), "int is no setting of a run; allowed: TrainingConfig"),
+        ((7,), "shows a Scan, a SimulationConfig or a path"),
+    ],
+)
+def test_what_stands_in_a_wrong_place_is_refused_with_the_way_out(given, words):
+    with pytest.raises(InputError, match=words):
+        App(*given)
 
 
 def test_reset_asks_once_and_no_keeps_everything():

@@ -15,7 +15,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.figures import Picture
 from ptycho_nb.history import State
 from ptycho_nb.lessons.design import design, exchanged, forward, likeness
-from ptycho_nb.quick_look import quick_look
+from ptycho_nb.refinement import refine
 from ptycho_nb.ui import ExperimentDesigner, ForwardExplorer
 from ptycho_nb.ui.lessons.designer import panel, trials
 from ptycho_nb.ui.lessons.dial import Dial
@@ -204,17 +204,46 @@ def test_a_try_shows_object_beside_truth_and_its_errors(make, monkeypatch):
     assert "The settings have changed since" in shown(tries.news)
 
 
+def test_a_try_of_settings_that_changed_meanwhile_says_so(make, monkeypatch):
+    designer, begun, go = make(), threading.Event(), threading.Event()
+    tries = designer.trials
+
+    def long(scan, config, control):
+        begun.set()
+        assert go.wait(20)
+        return refine(scan, config=config.replace(epochs=2), control=control)
+
+    monkeypatch.setattr(trials, "truth_comparison", lambda result, scan: Picture(1, 1, name="pair"))
+    monkeypatch.setattr(trials, "refine", long)
+    tries.button.click()
+    assert begun.wait(20)
+    designer.settings.dials["overlap"].slider.value = 0.3
+    assert designer._watch.wait(20)
+    go.set()
+    assert designer.wait()
+    assert "The settings have changed since" in shown(tries.news)
+
+
+def test_each_try_is_of_as_many_epochs_however_busy_the_machine_is(make, monkeypatch):
+    designer = make()
+    monkeypatch.setattr(trials, "truth_comparison", lambda result, scan: Picture(1, 1, name="pair"))
+    designer.trials.run()
+    moved(designer, overlap=0.6)
+    designer.trials.run()
+    assert [one.result.history.epochs for one in designer.trials.tries] == [trials.EPOCHS] * 2
+
+
 def test_a_try_can_be_stopped_and_one_that_fails_says_so(make, monkeypatch):
     designer, begun = make(), threading.Event()
     tries = designer.trials
 
-    def long(scan, seconds, control):
+    def long(scan, config, control):
         begun.set()
         while not control.stopping:
             time.sleep(0.01)
         raise InputError("No epoch was completed; try again.")
 
-    monkeypatch.setattr(trials, "quick_look", long)
+    monkeypatch.setattr(trials, "refine", long)
     tries.button.click()
     assert begun.wait(20)
     assert tries.button.disabled
@@ -230,11 +259,11 @@ def test_a_try_can_be_stopped_and_one_that_fails_says_so(make, monkeypatch):
 def test_a_designer_closed_during_a_try_leaves_nothing(monkeypatch):
     designer, begun = ExperimentDesigner(SMALL), threading.Event()
 
-    def told(scan, seconds, control):
+    def told(scan, config, control):
         begun.set()
-        return quick_look(scan, 60.0, control=control)
+        return refine(scan, config=config.replace(epochs=10_000), control=control)
 
-    monkeypatch.setattr(trials, "quick_look", told)
+    monkeypatch.setattr(trials, "refine", told)
     monkeypatch.setattr(trials, "truth_comparison", lambda result, scan: Picture(1, 1, name="pair"))
     designer.trials.button.click()
     assert begun.wait(20)
@@ -329,6 +358,23 @@ def test_a_probe_that_does_not_fit_is_told_and_the_explorer_goes_on(explorer):
     c.defocus.slider.value, c.diameter.slider.value = 0.5, 12.0
     assert explorer.wait()
     assert not explorer.problem.value
+
+
+def test_a_probe_too_wide_for_its_window_is_narrowed_and_that_is_said():
+    explorer = ForwardExplorer(SimulationConfig(N=32, height=80, width=96, defocus=6.0, object="lines"))
+    c = explorer.controls
+    assert (c.diameter.value, c.diameter.box.value, c.diameter.slider.value) == (19.2, "19.2", 19.2)
+    assert c.defocus.value == 4.0
+    assert "24 was asked for; 19.2 is the nearest" in shown(c.diameter._problem)
+    assert "6 was asked for; 4 is the nearest" in shown(c.defocus._problem)
+    assert explorer.config.probe_diameter == 19.2
+    assert "text/plain" in explorer._repr_mimebundle_()
+    explorer.close()
+
+
+def test_an_explorer_without_a_picture_yet_can_be_shown(explorer):
+    explorer.seen = None
+    assert "image/png" not in explorer._repr_mimebundle_()
 
 
 @pytest.mark.parametrize("choice", ["a", "b a"])

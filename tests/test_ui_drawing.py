@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
+from leftovers import until
 from tiny_scan import tiny_scan
 
 import ptycho_nb.ui
@@ -112,7 +113,8 @@ def test_one_module_alone_writes_html():
 
 def test_a_pane_sends_nothing_when_nothing_changed():
     pane = Pane("a < b", role="status")
-    assert pane.value == '<div role="status">a &lt; b</div>'
+    assert pane.value == "a &lt; b", "its place on the page has the role, and stands while the text changes"
+    assert "pnb-status" in pane._dom_classes
     assert pane.put("a < b") == 0
     assert pane.put("another") > 0
     pane.put()
@@ -275,6 +277,18 @@ def test_a_note_that_fails_does_not_reach_the_run(caplog):
     assert drawer.frames == [other]
 
 
+def test_a_drawing_that_failed_is_tried_again_with_the_next_run(caplog):
+    broken, other = Broken(), Count()
+    drawer = Drawer([broken, other])
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(2):
+            broken.off = False
+            with drawer.following():
+                drawer(running())
+                assert until(lambda: broken.off)
+            assert drawer.frames == [other]
+
+
 # What is drawn of a run.
 
 
@@ -289,6 +303,31 @@ def test_the_loss_frame_follows_one_run_after_another():
     frame.smoothing.value = 0.8
     assert "training 6.444" in frame.pane.value
     close_all(frame.widget)
+
+
+def test_the_validation_is_drawn_at_the_steps_at_which_it_was_measured():
+    history, frame = running(train_loss=[2.0] * 12), LossFrame()
+    history.record_epoch(train_loss=2.0)
+    history.record_epoch(train_loss=2.0, val_loss=2.0)
+    for value in [2.0] * 12:
+        history.record_step("train_loss", value)
+    history.record_epoch(train_loss=2.0, val_loss=2.0)
+    frame.draw(history)
+    training, validation = (attributes["points"].split() for name, attributes in Elements(frame.pane.value).found if name == "polyline")
+    assert [point.split(",")[0] for point in validation] == [training[11].split(",")[0], training[23].split(",")[0]]
+    close_all(frame.widget)
+
+
+def test_a_preview_begins_with_nothing_and_can_be_cleared():
+    frame = PreviewFrame()
+    frame.of(SCAN)
+    frame.keep(refine(SCAN, config=RefinementConfig(epochs=1)))
+    frame.of(SCAN)
+    assert frame.pane.value == NOTHING
+    frame.keep(refine(SCAN, config=RefinementConfig(epochs=1)))
+    frame.clear()
+    assert frame.pane.value == NOTHING
+    close_all(frame.pane)
 
 
 def test_a_preview_is_computed_when_asked_for_and_drawn_with_its_misfit():
@@ -346,6 +385,17 @@ def test_a_loss_plot_follows_a_fit_then_another(cell):
         refine(SCAN, config=RefinementConfig(epochs=2), listener=live)
         assert drew_to_the_end(live)
     assert [("image/png" in bundle) for bundle in cell][-1]
+    live.close()
+
+
+def test_a_loss_plot_whose_cell_runs_again_is_shown_again(cell, monkeypatch):
+    outputs, show = [], plot.Keepsake.show
+    monkeypatch.setattr(plot.Keepsake, "show", lambda self, bundle=None: outputs.append(bundle) or show(self, bundle))
+    live = LossPlot()
+    for count in (1, 2):
+        refine(SCAN, config=RefinementConfig(epochs=1), listener=live.show())
+        assert drew_to_the_end(live)
+        assert len(outputs) == count
     live.close()
 
 

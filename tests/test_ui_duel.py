@@ -11,11 +11,12 @@ import pytest
 from leftovers import nothing_left, until
 from tiny_scan import tiny_scan
 
+from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, State
 from ptycho_nb.ui import Duel
 from ptycho_nb.ui.lessons.duel import contest as contest_module
 from ptycho_nb.ui.lessons.duel import words as words_module
-from ptycho_nb.ui.lessons.duel.contest import Contest, Stopwatch, times
+from ptycho_nb.ui.lessons.duel.contest import Contest, Stopwatch, grouped, times
 from ptycho_nb.ui.lessons.duel.judging import Errors, Score, middle
 from ptycho_nb.ui.lessons.duel.panel import EMPTY
 
@@ -255,3 +256,13 @@ def test_controls_have_names_and_tooltips(make):
     duel = make()
     controls = (duel.seconds, duel.fits_probe, duel.start, duel.stop, duel.screen.time)
     assert all(control.tooltip and control.description for control in controls)
+
+
+def test_what_is_no_source_is_refused_at_once():
+    with pytest.raises(InputError, match="not a int"):
+        Duel(5)
+
+
+@pytest.mark.parametrize(("patterns", "gridsize"), [(1, 1), (4, 2), (15, 3), (16, 4), (500, 4)])
+def test_a_scan_of_few_patterns_is_grouped_as_far_as_they_go(patterns, gridsize):
+    assert grouped(patterns).gridsize == gridsize

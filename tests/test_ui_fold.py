@@ -43,3 +43,14 @@ def test_a_title_changes_and_keeps_its_arrow(fold):
     fold.set_title(0, "Other")
     assert fold.titles == ("Other", "Second")
     assert fold.headers[0].description == "▾ Other"
+
+
+def test_a_closed_header_says_how_many_problems_lie_under_it(fold):
+    fold.count_problems(1, 2)
+    assert [h.description for h in fold.headers] == ["▸ First", "▸ Second ● 2 problems"]
+    assert fold.titles == ("First", "Second")
+    fold.count_problems(1, 1)
+    fold.selected_index = 1
+    assert fold.headers[1].description == "▾ Second ● 1 problem"
+    fold.count_problems(1, 0)
+    assert fold.headers[1].description == "▾ Second"

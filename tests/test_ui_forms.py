@@ -238,8 +238,36 @@ def test_a_bad_file_is_told_in_a_sentence(training, name):
     file = SettingsFile({"training": training})
     file.path.value = name
     file.load.click()
-    assert 'role="alert"' in file.news.value
-    assert "<img" not in file.news.value
+    assert "pnb-alert" in file.problem._dom_classes
+    assert file.problem.value
+    assert "<img" not in file.problem.value
+    assert file.news.value == ""
+    file.close()
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x.yaml", "x" * 305 + ".yaml", "folder/.yaml", "/dev/full/x.yaml", ".."])
+def test_a_file_that_cannot_be_written_or_read_is_told_and_no_earlier_news_stay(tmp_path, training, name):
+    file = SettingsFile({"training": training})
+    for button in (file.save, file.load):
+        file.path.value = str(tmp_path / "settings.yaml")
+        button.click()
+        assert file.news.value
+        file.path.value = name
+        button.click()
+        assert file.problem.value
+        assert file.news.value == ""
+    file.close()
+
+
+def test_what_was_asked_of_one_file_holds_for_no_other(tmp_path, training):
+    file = SettingsFile({"training": training})
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("precious")
+    for name in ("a.yaml", "b.yaml", "a.yaml"):
+        file.path.value = str(tmp_path / name)
+        file.save.click()
+        assert "once more" in file.news.value
+        assert (tmp_path / name).read_text() == "precious"
     file.close()
 
 

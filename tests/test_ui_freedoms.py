@@ -8,8 +8,10 @@ from leftovers import nothing_left
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import RefinementConfig
-from ptycho_nb.freedoms import FREEDOMS, PLAIN
+from ptycho_nb.freedoms import FREEDOMS, PLAIN, rank_freedoms
 from ptycho_nb.ui import ReconstructPanel
+from ptycho_nb.ui.drawing import NOTHING
+from ptycho_nb.ui.panels.reconstruct import freedoms
 
 SCAN = tiny_scan()
 SHORT = RefinementConfig(epochs=2)
@@ -63,6 +65,37 @@ def test_another_scan_forgets_the_ranking(panel):
     assert check.ranking == []
     assert PLAIN not in check.table.value
     assert check.take.disabled
+
+
+def test_a_ranking_that_ends_after_another_scan_was_set_is_dropped(panel, monkeypatch):
+    check = panel.controls.freedoms
+    ranked = rank_freedoms(SCAN, SHORT)
+
+    def late(*_, **__):
+        panel.scan = tiny_scan(seed=3)
+        return ranked
+
+    monkeypatch.setattr(freedoms, "rank_freedoms", late)
+    assert check.run() == []
+    assert PLAIN not in check.table.value
+    assert check.said.value == NOTHING
+    assert check.take.disabled
+
+
+def test_a_stopped_check_says_nothing_of_what_it_did_not_try(panel, monkeypatch):
+    check = panel.controls.freedoms
+    tried = [one for one in rank_freedoms(SCAN, SHORT) if one.name == PLAIN or not one.helps]
+    for stopped, words in ((True, "Of those tried, none helps."), (False, "None of these helps")):
+
+        def some(*_, control, stopped=stopped, **__):
+            if stopped:
+                control.stop()
+            return tried
+
+        monkeypatch.setattr(freedoms, "rank_freedoms", some)
+        check.run()
+        assert words in check.said.value
+        assert ("None of these helps" in check.said.value) is not stopped
 
 
 def test_it_is_offered_where_a_fit_is_part_of_the_method(panel):

@@ -26,7 +26,7 @@ from ptycho_nb.estimate import Estimate
 from ptycho_nb.history import Preview, State
 from ptycho_nb.machine import Memory
 from ptycho_nb.ui import ReconstructPanel
-from ptycho_nb.ui.panels.reconstruct import forecast
+from ptycho_nb.ui.panels.reconstruct import forecast, methods
 from ptycho_nb.ui.panels.reconstruct import panel as panel_module
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
@@ -176,7 +176,8 @@ def test_problems_are_counted_and_start_waits_for_them(make):
     panel = make()
     fields = panel.controls.forms["refinement"].fields
     fields["epochs"].box.value, fields["batch_size"].box.value = "0", "many"
-    assert "2 problems" in panel.controls.state.value
+    assert "2 problems to solve before Start: RefinementConfig.epochs is 0;" in panel.controls.state.value
+    assert "a setting has a problem" in panel.controls.code.value
     assert panel.controls.start.disabled
     panel.controls.start.click()
     assert panel.result is None
@@ -185,12 +186,26 @@ def test_problems_are_counted_and_start_waits_for_them(make):
     assert not panel.controls.start.disabled
 
 
+def test_a_closed_fold_says_that_a_problem_lies_under_it(make):
+    panel = make(method="Network")
+    forms, folded = panel.controls.forms, panel.controls._folded
+    forms["model"].fields["hidden"].box.value = "many"
+    rare = next(name for name, field in forms["data"].fields.items() if field.setting.kind is int and field.setting.advanced)
+    forms["data"].fields[rare].box.value = "many"
+    assert folded.selected_index is None
+    assert [" ● 1 problem" in header.description for header in folded.headers] == [True, True, False]
+    assert forms["data"]._fold.headers[0].description == "▸ Advanced ● 1 problem"
+    for name in ("model", "data"):
+        forms[name].reset.click()
+    assert not any("problem" in header.description for header in (*folded.headers, *forms["data"]._fold.headers))
+
+
 def test_without_a_scan_the_panel_says_what_to_do(make):
     panel = make(scan=None)
     assert "No scan yet" in panel.controls.scan.value
     assert panel.controls.start.disabled
     assert panel.run() is None
-    assert 'role="alert"' in panel.controls.problem.value
+    assert "pnb-alert" in panel.controls.problem._dom_classes
     panel.scan = SCAN
     assert not panel.controls.start.disabled
     assert panel.run() is not None
@@ -198,8 +213,18 @@ def test_without_a_scan_the_panel_says_what_to_do(make):
 
 
 def test_an_unknown_method_is_refused_with_the_nearest():
-    with pytest.raises(InputError, match="did you mean 'Iterative'"):
+    with pytest.raises(InputError, match="allowed: Iterative"):
         ReconstructPanel(SCAN, method="iterativ")
+
+
+def test_what_stands_in_a_wrong_place_is_refused_with_the_way_out():
+    for given, words in (
+        ((SCAN, SimulationConfig()), "goes first"),
+        ((SCAN, "Network"), "did you mean method='Network'"),
+        (("scan.npz",), "takes a Scan, not str; load_scan"),
+    ):
+        with pytest.raises(InputError, match=words):
+            ReconstructPanel(*given)
 
 
 @pytest.mark.parametrize("method", ["Iterative", "Network"])
@@ -389,6 +414,69 @@ def test_a_picture_that_fails_is_off_and_the_run_goes_on(make, monkeypatch, capl
     assert panel.state is State.DONE
 
 
+def test_the_state_is_told_where_the_numbers_cannot_be_drawn(make, monkeypatch, caplog):
+    panel = make(*ENDLESS)
+    monkeypatch.setattr(panel.progress, "draw", lambda history: 1 / 0)
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(2):
+            panel.controls.start.click()
+            assert begun(panel)
+            assert not panel.controls.pause.disabled
+            panel.controls.pause.click()
+            assert until(lambda: panel.state is State.PAUSED)
+            panel.controls.stop.click()
+            assert panel.wait(20)
+
+
+def test_a_pause_between_two_parts_is_told_and_holds_the_second(make, monkeypatch):
+    panel, reached, go = make(method="Network, then iterative"), threading.Event(), threading.Event()
+    put_together = methods.reconstruct
+
+    def slowly(*given):
+        reached.set()
+        assert go.wait(20)
+        return put_together(*given)
+
+    monkeypatch.setattr(methods, "reconstruct", slowly)
+    panel.controls.start.click()
+    assert reached.wait(20)
+    assert "putting the patches together" in panel.controls.state.value
+    panel.controls.pause.click()
+    assert panel.state is State.PAUSING
+    assert panel.controls.pause.description == "Resume"
+    go.set()
+    assert until(lambda: panel.state is State.PAUSED)
+    panel.controls.pause.click()
+    assert panel.wait(20)
+    assert panel.state is State.DONE
+
+
+def shown(panel: ReconstructPanel) -> list[str]:
+    """What stands below the buttons of the last run."""
+    c = panel.controls
+    return [pane.value for pane in (c.loss.pane, c.preview.pane, c.numbers, c.after, c.problem)]
+
+
+def test_another_scan_takes_every_picture_of_the_one_before_away(make):
+    panel = make()
+    empty = shown(panel)
+    panel.run()
+    assert shown(panel) != empty
+    panel.scan = tiny_scan(N=32, seed=1)
+    assert shown(panel) == empty
+
+
+def test_a_run_that_fails_gives_nothing_and_shows_no_picture_of_the_one_before(make, monkeypatch):
+    panel = make()
+    empty = shown(panel)
+    first = panel.run()
+    monkeypatch.setitem(METHODS, "Iterative", replace(METHODS["Iterative"], run=lambda job: 1 / 0))
+    assert panel.run() is None
+    assert panel.result is first
+    assert shown(panel)[:-1] == empty[:-1]
+    assert "ZeroDivisionError" in panel.controls.problem.value
+
+
 def test_a_result_that_cannot_be_judged_is_kept(make, monkeypatch, caplog):
     monkeypatch.setattr(panel_module, "in_words", lambda *_: 1 / 0)
     panel = make()
@@ -466,7 +554,8 @@ def test_closing_stops_a_run_and_leaves_nothing():
     panel.close()
     assert len(_instances) == before
     assert until(lambda: names_of_threads() == [], 5)
-    assert panel.run() is not None  # what it had; no new run
+    assert panel.run() is None
+    assert panel.result is not None  # what it had
     assert panel.state not in BUSY
 
 
@@ -829,6 +918,21 @@ def test_a_real_measurement_tells_time_and_memory(make, monkeypatch, method):
 # Whatever comes.
 
 
+def test_a_cell_run_again_shows_the_run_that_it_left_behind_and_a_button_ends_it(make):
+    left = make(*ENDLESS, scan=SCAN.replace(name="<b>left</b>"))
+    alone = left.controls._elsewhere.layout.display
+    left.controls.start.click()
+    assert begun(left)
+    again = make()
+    assert f"In another panel: {left._runner.run.name} on &lt;b&gt;left&lt;/b&gt;." in again.controls.others.value
+    assert again.controls._elsewhere.layout.display is None
+    assert left.controls._elsewhere.layout.display == alone == "none"
+    again.controls.stop_others.click()
+    assert left.wait(20)
+    assert left.state is State.STOPPED
+    assert again.controls._elsewhere.layout.display == "none"
+
+
 def test_two_panels_run_side_by_side_and_do_not_touch_each_other(make):
     panels = [make(method="Iterative"), make(method="Network, then iterative")]
     alone = [panel.run().object for panel in panels]
@@ -884,7 +988,7 @@ def test_a_stop_that_comes_late_changes_nothing(make):
     panel.controls.stop.click()
     assert panel.state is State.DONE
     assert "Done" in panel.controls.state.value
-    panel._moved(panel.result.history)
+    panel._runner.reflect()
     assert panel.state is State.DONE
 
 
@@ -903,7 +1007,7 @@ def test_settings_are_given_at_once_and_not_under_a_run(make):
     panel.set(RefinementConfig(epochs=7), method="Network")
     assert panel.controls.forms["refinement"].config.epochs == 7
     assert panel.method == "Network"
-    with pytest.raises(InputError, match="did you mean"):
+    with pytest.raises(InputError, match="allowed: Iterative"):
         panel.set(method="Netwerk")
     panel.controls.start.click()
     with pytest.raises(InputError, match="stop it before"):

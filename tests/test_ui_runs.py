@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import html
 import logging
 import re
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -16,13 +18,14 @@ from tiny_scan import tiny_scan
 from ptycho_nb.config import ModelConfig, RefinementConfig, TrainingConfig
 from ptycho_nb.history import Control, History, Preview, State
 from ptycho_nb.refinement import refine
+from ptycho_nb.ui.app import Desk
 from ptycho_nb.ui.drawing import Line, curves_svg
 from ptycho_nb.ui.drawing.loss import COLOURS, DASHES
 from ptycho_nb.ui.panels.run import Run
 from ptycho_nb.ui.panels.runs import RunsPanel, overlay
 from ptycho_nb.ui.panels.runs import panel as panel_module
+from ptycho_nb.ui.panels.runs.facts import held
 from ptycho_nb.ui.panels.runs.overlay import EPOCHS, SECONDS, Scales, SideBySide, loss_curves, loss_kinds
-from ptycho_nb.ui.panels.runs.panel import held
 from ptycho_nb.ui.panels.runs.table import differences
 from ptycho_nb.ui.panels.watch import Watch
 
@@ -306,7 +309,7 @@ def test_a_run_that_failed_says_why(make):
 def test_forget_takes_the_chosen_runs_and_their_memory(make):
     panel = make(*THREE)
     assert panel.wait(20)
-    size = sum(held(run) for run in THREE) / 2**20
+    size = held(THREE) / 2**20
     assert f"3 runs, {size:.3g} MiB" in words(panel.news)
     panel.chosen.value = (1, 3)
     panel.forget.click()
@@ -454,3 +457,57 @@ def test_curves_take_any_axes():
     numbers = [float(n) for n in re.findall(r'points="([^"]*)"', page)[0].replace(",", " ").split()]
     assert min(numbers[::2]) == pytest.approx(62)
     assert page.count("<circle") == 2  # the dot, and its sample in the legend
+
+
+def filmed(run: Run, moments: int) -> None:
+    """So many further moments, at steps that go on."""
+    seen = Preview(np.ones((20, 24), np.complex64), (0, 0), np.ones((1, 4, 4), np.complex64))
+    for _ in range(moments):
+        run.film.take(float(run.film._seen), run.film._seen, seen, (slice(None), slice(None)))
+
+
+def test_a_film_that_is_halved_leaves_the_moment_that_is_looked_at(make):
+    run = run_of(1)
+    filmed(run, 40)
+    run.state = State.STOPPED
+    panel = make(run)
+    assert panel.wait(20)
+    panel.moment.value = 25
+    assert panel.wait(20)
+    for _ in range(3):
+        filmed(run, 2)
+        panel.refresh()
+        assert panel.wait(20)
+        shown = run.film.moments[panel.moment.value - 1].step
+        assert abs(shown - 24) <= 1, "it follows only who stood at the end"
+    assert panel.moment.max == 23
+
+
+def test_the_memory_of_runs_counts_each_scan_once(make):
+    others = [ran(number, tiny_scan(rows=8, columns=9, N=32)) for number in (4, 5)]
+    scan = SCAN.intensity.nbytes + SCAN.positions.nbytes + SCAN.probe.nbytes + SCAN.mask.nbytes + SCAN.truth.nbytes
+    assert held(others) - sum(held([run]) - scan for run in others) == 2 * scan
+    assert held(THREE) - sum(held([run]) - scan for run in THREE) == scan
+
+
+def test_what_runs_are_forgotten_leaves_memory_but_for_what_is_on_the_screen():
+    desk = Desk()
+    held_back = []
+    try:
+        for number in (1, 2):
+            run = ran(number, tiny_scan(rows=8, columns=9, N=32), epochs=1)
+            held_back += [weakref.ref(run.result), weakref.ref(run.scan)]
+            desk._begun(run)
+            desk._ended(run)
+        del run
+        assert desk.runs.wait(20)
+        assert desk.object.wait(20)
+        desk.runs.chosen.value = (1, 2)
+        desk.runs.forget.click()
+        assert desk.runs.wait(20)
+        assert desk.object.wait(20)
+        gc.collect()
+        assert [ref() is None for ref in held_back] == [True, True, False, False]
+        assert "2: Iterative" in repr(desk.object)
+    finally:
+        desk.close()

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from ptycho_nb.checks import patterns, positions, results
 from ptycho_nb.checks.finding import Finding, Severity
 from ptycho_nb.checks.patterns import good_pixels
-from ptycho_nb.checks.results import noise_r_factor
+from ptycho_nb.checks.results import noise_r_factor, r_factors
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
-__all__ = ["RECONSTRUCTION_CHECKS", "SCAN_CHECKS", "Finding", "Severity", "checks", "good_pixels", "noise_r_factor"]
+__all__ = ["RECONSTRUCTION_CHECKS", "SCAN_CHECKS", "Finding", "Severity", "checks", "good_pixels", "noise_r_factor", "r_factors"]
 
 
 def checks(subject: Scan | Reconstruction, scan: Scan | None = None) -> list[Finding]:
@@ -32,6 +32,7 @@ def checks(subject: Scan | Reconstruction, scan: Scan | None = None) -> list[Fin
 
 
 SCAN_CHECKS: dict[str, Callable[[Scan], Finding | None]] = {
+    "few": positions.few,
     "units": positions.units,
     "overlap": positions.overlap,
     "line": positions.line,
@@ -52,6 +53,7 @@ SCAN_CHECKS: dict[str, Callable[[Scan], Finding | None]] = {
 RECONSTRUCTION_CHECKS: dict[str, Callable[[Reconstruction, Scan | None], Finding | None]] = {
     "diverged": results.diverged,
     "misfit": results.misfit,
+    "unlearned": results.unlearned,
     "window": results.window,
     "holes": results.holes,
     "vortices": results.vortices,

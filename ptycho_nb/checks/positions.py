@@ -8,6 +8,7 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from ptycho_nb.checks.finding import Finding, Severity
 from ptycho_nb.metrics import probe_diameter, step
+from ptycho_nb.quantities import several
 from ptycho_nb.scan import Scan, located
 
 Real = NDArray[np.float64]
@@ -17,6 +18,7 @@ LEAST_OVERLAP, NO_OVERLAP = 0.5, 0.2
 THINNEST = 0.05  # narrower side of the scan over its longer one
 LATTICE_TOLERANCE, LATTICE_SHARE = 0.04, 0.9  # of the step; of the positions
 HOLE_SHARE = 0.005  # of the scanned area
+FEWEST = 4  # patterns
 SAMPLE = 400  # positions that stand for all where pairs are compared
 
 
@@ -31,6 +33,18 @@ def units(scan: Scan) -> Finding | None:
     if span < SHORTEST_SPAN * diameter:
         return Finding("units", f"all positions lie within {span:.3g} px and the probe is {diameter:.3g} px wide", advice, Severity.SERIOUS)
     return None
+
+
+def few(scan: Scan) -> Finding | None:
+    """Too few patterns to overlap in two directions."""
+    if scan.M >= FEWEST:
+        return None
+    return Finding(
+        "few",
+        f"the scan holds {several(scan.M, 'pattern')}, and the object follows from where many overlap",
+        f"measure at least {FEWEST} that overlap by 60 to 80 %, usually hundreds; check that the whole file was read",
+        Severity.SERIOUS,
+    )
 
 
 def overlap(scan: Scan) -> Finding | None:

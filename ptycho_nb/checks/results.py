@@ -18,6 +18,7 @@ from ptycho_nb.scan import Scan
 DRAWN = 1e15  # photons from which on a draw is as good as its mean
 JUDGED = 256  # patterns that stand for all
 MISFIT_RATIO, MISFIT_EXCESS = 2.0, 0.03  # R over the R of noise alone; R less it
+UNLEARNED = 0.7  # of what an object without structure leaves beyond noise: the fast map left 0.2 on its own scans, 0.5 to 2 on others
 EMPTY_SHARE = 0.005  # of the scanned area
 VORTEX_DENSITY, VORTICES = 2e-4, 5  # a scanned pixel; in all
 DIM = 0.25  # of the median amplitude: where the phase says little
@@ -50,6 +51,13 @@ def noise_r_factor(expected: ArrayLike, mask: ArrayLike | None = None, seed: int
         return float("nan")
 
 
+def r_factors(result: Reconstruction, scan: Scan) -> tuple[float, float]:
+    """The R-factor of a reconstruction, and the one that photon noise alone would give: on patterns that stand for all, up to 256."""
+    some = np.linspace(0, scan.M - 1, min(scan.M, JUDGED)).astype(int)
+    expected = result.predicted(some)
+    return r_factor(expected, scan.intensity[some], scan.mask), noise_r_factor(expected, scan.mask)
+
+
 def diverged(result: Reconstruction, scan: Scan | None) -> Finding | None:
     """The run failed, or left numbers that are none."""
     arrays: tuple[NDArray[Any], ...] = (result.object, result.probe, result.positions)
@@ -64,15 +72,30 @@ def misfit(result: Reconstruction, scan: Scan | None) -> Finding | None:
     """Photons explained far worse than their noise allows."""
     if scan is None or not _finite(result):
         return None
-    some = np.linspace(0, scan.M - 1, min(scan.M, JUDGED)).astype(int)
-    expected = result.predicted(some)
-    found, noise = r_factor(expected, scan.intensity[some], scan.mask), noise_r_factor(expected, scan.mask)
+    found, noise = r_factors(result, scan)
     if found <= MISFIT_RATIO * noise or found <= noise + MISFIT_EXCESS:
         return None
     return Finding(
         "misfit",
         f"R is {found:.3f} where photon noise alone would give {noise:.3f}",
         "more epochs; refine the probe or the positions; more probe modes; check orientation and centre",
+    )
+
+
+def unlearned(result: Reconstruction, scan: Scan | None) -> Finding | None:
+    """A network's object that explains the photons hardly better than one without structure."""
+    if scan is None or result.method != "Network" or not _finite(result):
+        return None
+    gain = np.sqrt(scan.photons / np.sum(np.abs(result.probe) ** 2, dtype=np.float64))
+    blank = result.replace(object=np.full_like(result.object, gain))
+    (found, noise), (empty, least) = r_factors(result, scan), r_factors(blank, scan)
+    if found <= noise + MISFIT_EXCESS or found - noise <= UNLEARNED * (empty - least):
+        return None
+    return Finding(
+        "unlearned",
+        f"R is {found:.3f}, and {empty:.3f} for an object without structure: the network has not learned such patterns",
+        "train on this scan, or longer; or fit iteratively",
+        Severity.SERIOUS,
     )
 
 

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from ptycho_nb import __version__
 from ptycho_nb.cli.demo import demo
+from ptycho_nb.cli.options import in_options
 from ptycho_nb.cli.ready import check
 from ptycho_nb.cli.runs import reconstruct_scan, train_network
 from ptycho_nb.cli.scans import info, settings, simulate
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
         sentence = error.format_message().replace("Value error, ", "").rstrip(".")
         return _say(f"{sentence}. See: ptycho-nb --help", BAD_INPUT, debug)
     except InputError as error:
-        return _say(str(error), BAD_INPUT, debug)
+        return _say(in_options(str(error)), BAD_INPUT, debug)
     except OSError as error:
         return _say(f"{error.filename or 'The file'}: {error.strerror or error}.", BAD_INPUT, debug)
     except MemoryError:

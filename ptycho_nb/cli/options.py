@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -118,6 +119,12 @@ def loaded(file: Path, reading: Mapping[str, Any]) -> Scan:
     return load_scan(file, **{name: value for name, value in reading.items() if name not in TURNS}).oriented(**turns)
 
 
+def in_options(sentence: str) -> str:
+    """A sentence that speaks of arguments of ``load_scan``, with the options that stand for them."""
+    call = CALL.sub(lambda found: found[1].replace(", ", " "), sentence)
+    return ARGUMENT.sub(lambda found: "--" + (found[1] or found[3]).replace("_", "-") + (" " if found[2] else ""), call)
+
+
 PANEL = "How the file is read"
 TURNS: dict[str, ReadOption] = {
     "transpose": ReadOption(bool, "Swap rows and columns of the positions."),
@@ -130,7 +137,7 @@ READ_OPTIONS: dict[str, ReadOption] = {
     "x": ReadOption(str, "Name of the array of column positions."),
     "y": ReadOption(str, "Name of the array of row positions."),
     "probe": ReadOption(str, "Name of the array of the probe."),
-    "position_unit": ReadOption(str, "Unit of the positions: px, m, um or nm."),
+    "position_unit": ReadOption(str, "Unit of the positions: px, m, mm, um or nm."),
     "quantity": ReadOption(str, "What the patterns hold: counts or amplitude."),
     "zero_frequency": ReadOption(str, "Where zero frequency lies: centre or corner."),
     "energy_ev": ReadOption(float, "Photon energy [eV]."),
@@ -142,3 +149,7 @@ READ_OPTIONS: dict[str, ReadOption] = {
     "bin": ReadOption(int, "Detector pixels to add up, each way."),
     "mask": ReadOption(str, "Name of the array of believed detector pixels."),
 }
+CALL = re.compile(r"load_scan\(…, (.*)\)")
+ARGUMENT = re.compile(  # name=value, name=, and a name that is no other word
+    rf"(?<![\w.('\"/-])(?:({'|'.join(READ_OPTIONS)})=(?=(['\"\w…(]?))|({'|'.join(n for n in READ_OPTIONS if '_' in n)})\b(?!['\"]))"
+)

@@ -12,8 +12,10 @@ from pathlib import Path
 from ptycho_nb.errors import InputError
 
 
-def fresh_file(path: Path, suffixes: Iterable[str]) -> Path:
+def fresh_file(path: Path, suffixes: Iterable[str], *, option: str | None = "--out") -> Path:
     """The absolute path of a file that does not exist yet, checked before the work begins.
+
+    ``option`` is the one that names it; None where the name is an argument.
 
     Raises
     ------
@@ -23,7 +25,7 @@ def fresh_file(path: Path, suffixes: Iterable[str]) -> Path:
     allowed = list(suffixes)
     if path.suffix.lower() not in allowed:
         raise InputError(f"The result {path.name[:60]!r} must be named *{' or *'.join(allowed)}.")
-    return _fresh(path)
+    return _fresh(path, option)
 
 
 def free_names(folder: Path, stem: str, suffixes: Iterable[str]) -> list[Path]:
@@ -33,13 +35,13 @@ def free_names(folder: Path, stem: str, suffixes: Iterable[str]) -> list[Path]:
         tail = "" if number == 1 else f"_{number}"
         paths = [folder.absolute() / f"{stem}{tail}{suffix}" for suffix in wanted]
         if not any(path.exists() for path in paths):
-            return [_fresh(path) for path in paths]
+            return [_fresh(path, None) for path in paths]
     raise AssertionError("there is always a next number")
 
 
 def fresh_folder(path: Path) -> Path:
     """The absolute path of a folder that does not exist yet, checked before the work begins."""
-    return _fresh(path)
+    return _fresh(path, "--out")
 
 
 @contextmanager
@@ -63,12 +65,13 @@ def is_writable(folder: Path) -> bool:
         return False
 
 
-def _fresh(path: Path) -> Path:
+def _fresh(path: Path, option: str | None) -> Path:
     path = path.absolute()
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}; make it first.")
     if path.exists():
-        raise InputError(f"{path} exists and is not overwritten; give another name with --out, or move it away.")
+        by = f" with {option}" if option else ""
+        raise InputError(f"{path} exists and is not overwritten; give another name{by}, or move it away.")
     if not is_writable(path.parent):
         raise InputError(f"The folder {path.parent} cannot be written to; choose another one.")
     return path

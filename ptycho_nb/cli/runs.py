@@ -10,10 +10,11 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from ptycho_nb.checks import checks, r_factors
 from ptycho_nb.cli.options import Changes, ConfigFile, Preset, Settings, loaded, settings_from, takes_scan_options
 from ptycho_nb.cli.outputs import fresh_file, fresh_folder, whole_folder
 from ptycho_nb.cli.progress import watched
-from ptycho_nb.cli.scans import told
+from ptycho_nb.cli.scans import tell_findings, told
 from ptycho_nb.compare import compare, short
 from ptycho_nb.config_file import save_configs
 from ptycho_nb.errors import InputError
@@ -84,7 +85,7 @@ def reconstruct_scan(
     settings = settings_from(config, preset, changes)
     file = fresh_file(out or Path(f"{scan.stem}_object.npz"), (".npz", ".h5"))
     picture = fresh_file(file.with_suffix(".png"), (".png",))
-    page = fresh_file(report, ENDINGS) if report else None
+    page = fresh_file(report, ENDINGS, option="--report") if report else None
     way = method or (Method.NETWORK if model else Method.ITERATIVE)
     if model and way not in (Method.NETWORK, Method.BOTH):
         raise InputError(f"--method {way} uses no model; leave --model out, or choose network or both.")
@@ -93,7 +94,9 @@ def reconstruct_scan(
     result = WAYS[way](data, settings, PtychoPINN.load(model) if model else None, Control())
     result.save(file)
     object_pair(result).save(picture)
-    typer.echo(f"{result!r}, R {result.r_factor(data):.4f}\nResult:  {file}\nPicture: {picture}")
+    typer.echo(f"{result!r}, R {result.r_factor(data):.4f}, of photon noise alone {r_factors(result, data)[1]:.4f}")
+    tell_findings(checks(result, data))
+    typer.echo(f"Result:  {file}\nPicture: {picture}")
     if page:
         typer.echo(f"Report:  {write_report(page, result, data, inputs=[scan])}")
     return ended(result.state, result.history.message if result.history else "")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ptycho_nb.checks import Finding, checks
-from ptycho_nb.cli.options import Changes, ConfigFile, Preset, loaded, settings_from, takes_scan_options
+from ptycho_nb.cli.options import Changes, ConfigFile, Preset, in_options, loaded, settings_from, takes_scan_options
 from ptycho_nb.cli.outputs import fresh_file
 from ptycho_nb.config_file import DIALECTS, save_configs
 from ptycho_nb.model import PtychoPINN
@@ -79,7 +79,7 @@ def settings(
 ) -> None:
     """Write a file of all settings, to edit and to give to train."""
     configs = settings_from(None, preset, changes)
-    file = fresh_file(out, DIALECTS)
+    file = fresh_file(out, DIALECTS, option=None)
     save_configs(file, *configs)
     typer.echo(f"Settings: {file}")
 
@@ -95,7 +95,7 @@ def told(scan: Scan) -> None:
 def tell_findings(findings: Iterable[Finding]) -> None:
     """A line for each thing that looks wrong."""
     for finding in findings:
-        typer.echo(f"  {finding.severity}: {printable(str(finding))}")
+        typer.echo(f"  {finding.severity}: {in_options(printable(str(finding)))}")
 
 
 def printable(text: str) -> str:

@@ -6,13 +6,12 @@ command-line option and the documentation. Configs are frozen; ``replace`` gives
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import ValidationInfo, field_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from ptycho_nb.config.setting import NO_UNIT, Config, Setting, setting
+from ptycho_nb.config.setting import NO_UNIT, TOLD, Config, Setting, setting
 
 __all__ = [
     "CONFIGS",
@@ -71,6 +70,13 @@ class SimulationConfig(Config):
     pixel_size: float | None = setting(1e-8, "Width of an object pixel; empty: the scan states none", label="Pixel size", unit="m", ge=1e-13, le=1e-3, log=True, advanced=True)
     seed: int = setting(0, "Makes the scan repeatable", label="Seed", ge=0, le=2**31 - 1, advanced=True)
 
+    @field_validator("N")
+    @classmethod
+    def _even(cls, N: int) -> int:
+        if N % 2:
+            raise PydanticCustomError(TOLD, "it must be even, as {less} or {more}", {"less": N - 1, "more": N + 1})
+        return N
+
 
 class DataConfig(Config):
     """How patterns are grouped, and which are kept for validation."""
@@ -102,7 +108,7 @@ class ModelConfig(Config):
 
     network: Literal["global_map", "cnn", "fourier"] = setting(
         "global_map",
-        "global_map is fast and learns one scan; cnn is a convolutional encoder with two decoders; fourier mixes in frequency space",
+        "global_map is fast, learns one scan and sees the middle three quarters of a pattern, at most 96 px; cnn is a convolutional encoder with two decoders; fourier mixes in frequency space",
         label="Network",
     )
     amp_activation: Literal["sigmoid", "swish", "softplus", "relu"] = setting(
@@ -135,7 +141,7 @@ class TrainingConfig(Config):
     warmup: float = setting(0.15, "Share of the steps in which warmup_cosine rises", label="Warm-up", ge=0, le=0.9, advanced=True)
     gradient_clip: float | None = setting(1.0, "Greatest norm of the gradient; empty: no limit", label="Gradient clip", ge=1e-6, le=1e6, log=True, advanced=True)
     early_stop: int | None = setting(None, "Stop after this many epochs without a better validation loss; empty: never", label="Patience", unit="epochs", ge=1, le=10_000, advanced=True)
-    precision: Literal["float32", "bfloat16"] = setting("float32", "Numbers inside the network; physics stays float32. float32 lets a processor multiply in bfloat16 where it is made for it", label="Precision", advanced=True)
+    precision: Literal["auto", "float32", "bfloat16"] = setting("auto", "Numbers inside the network; physics stays float32. auto is bfloat16 where the processor multiplies it by itself, which is faster", label="Precision", advanced=True)
     total_variation: float = setting(0.0, "Weight of the total variation of the object patches in the loss", label="Total variation", ge=0, le=100, advanced=True)
 
 
@@ -172,7 +178,7 @@ class RefinementConfig(Config):
     start_learning_rate: float = setting(0.015, "Greatest step of an object pixel in a fit of four epochs from a given object; longer fits take more in proportion, up to the learning rate", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.03, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
     probe_start: float = setting(0.03, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
-    position_learning_rate: float = setting(0.1, "Greatest step of a position", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)
+    position_learning_rate: float = setting(0.1, "Greatest step of a position, or of each number that drift and affine have", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)
     max_shift: float = setting(3.0, "Farthest a position may move", label="Greatest shift", unit="px", ge=0.01, le=64, advanced=True)
     warmup: float = setting(0.15, "Share of the steps in which the learning rate rises", label="Warm-up", ge=0, le=0.9, advanced=True)
     start_amplitude: float = setting(0.75, "Amplitude of the flat start", label="Start amplitude", ge=0.01, le=10, advanced=True)
@@ -182,7 +188,7 @@ class RefinementConfig(Config):
     refine_brightness: bool = setting(False, "Fit the brightness of each pattern, for a beam that fluctuates", label="Brightness of each pattern", advanced=True)
     refine_background: bool = setting(False, "Fit one background of photons under all patterns", label="Background", advanced=True)
     probe_support: float | None = setting(None, "Diameter of the circle outside which the probe is zero, over the window's width; empty: no limit", label="Probe support", ge=0.05, le=1.5, advanced=True)
-    mend_slow_phase: bool = setting(True, "After the first epochs of a fit from flat add the slow phase that the patterns' centres of mass ask for, where half of the patterns foretell the other half", label="Mend slow phase", advanced=True)
+    mend_slow_phase: bool = setting(True, "After the first epochs of a fit from flat or from a network add the slow phase that the patterns' centres of mass ask for, where half of the patterns foretell the other half", label="Mend slow phase", advanced=True)
     total_variation: float | None = setting(None, "Pull of neighbouring pixels to each other, in proportion to the photon noise; empty: 0.25 where photons or overlap are scarce, else 0. More suits objects with sharp edges", label="Total variation", ge=0, le=100, advanced=True)
     holdout: float = setting(0.0, "Share of well-covered patterns kept out of the fit to judge it", label="Held-out share", ge=0, le=0.5, advanced=True)
     held_pixels: float = setting(0.0, "Share of the detector pixels, others in each pattern, kept out of the fit to judge it; unlike whole patterns they also judge fitted positions and brightness", label="Held-out pixels", ge=0, le=0.5, advanced=True)
@@ -202,7 +208,7 @@ class ViewConfig(Config):
     )
     unwrap: bool = setting(False, "Undo the jumps of 2π, where the phase runs on smoothly between them", label="Unwrap")
     twin: bool = setting(
-        False, "Turn by 180° and conjugate: with a free probe both solutions fit equally well. In X-ray transmission the right one has negative phase where matter is", label="Show the twin"
+        False, "Turn by 180° and conjugate. Object and probe so changed fit as well where both axes of the positions are reversed too; known stage directions exclude it. In X-ray transmission the right one has negative phase where matter is", label="Show the twin"
     )
     crop: Literal["covered", "scanned", "all"] = setting(
         "covered", "covered is what was well lit, scanned the box round the probe centres, all the whole canvas", label="Crop to"
@@ -217,14 +223,8 @@ class ViewConfig(Config):
     def _above_the_low_end(cls, high: float | None, info: ValidationInfo) -> float | None:
         low = info.data.get(str(info.field_name).replace("high", "low"))
         if high is not None and low is not None and high <= low:
-            raise PydanticCustomError("order", "it must lie above the low end")
+            raise PydanticCustomError(TOLD, "it must lie above {low}, or be empty", {"low": str(info.field_name).replace("high", "low")})
         return high
-
-    @classmethod
-    def _sentence(cls, name: str, detail: ErrorDetails, known: Mapping[str, Setting]) -> str:
-        if detail["type"] != "order":
-            return super()._sentence(name, detail, known)
-        return f"{cls.__name__}.{name} is {detail['input']}; it must lie above {name.replace('high', 'low')}, or be empty."
 
 
 CONFIGS: dict[str, type[Config]] = {

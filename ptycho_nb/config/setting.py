@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from ptycho_nb.errors import ConfigError, unknown
 
 NO_UNIT = "no unit"
+TOLD = "told"  # kind of an error whose message says what is wanted: "it must be even"
 
 
 def setting(
@@ -115,7 +116,8 @@ class Config(BaseModel):
     def _sentence(cls, name: str, detail: ErrorDetails, known: Mapping[str, Setting]) -> str:
         if name not in known:
             return unknown(f"{cls.__name__} setting", name, known) if name else f"{cls.__name__}: {detail['msg']}."
-        return f"{cls.__name__}.{name} is {_found(detail['input'])}; it must be {known[name].allowed}."
+        wanted = detail["msg"] if detail["type"] == TOLD else f"it must be {known[name].allowed}"
+        return f"{cls.__name__}.{name} is {_found(detail['input'])}; {wanted}."
 
     @classmethod
     def presets(cls) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def loss_curves(history: History) -> Picture:
         style: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 2, "markersize": 5}
         style["marker"] = "o" if len(values) <= 30 else ""
         axes.plot(np.arange(1, len(values) + 1), values, label=plain(WORDS.get(name, name.replace("_", " "))), **style)
-    if all(v > 0 for values in curves.values() for v in values):
+    if not any(v <= 0 for values in curves.values() for v in values):
         axes.set_yscale("log")
     axes.set_xlim(left=0)
     axes.set_xlabel("epoch", fontsize=LABEL)

@@ -64,11 +64,9 @@ def truth_comparison(reconstruction: Reconstruction, scan: Scan) -> Picture:
     Raises
     ------
     InputError
-        The scan has no truth, or another object array.
+        The scan has no truth, or the reconstruction lies elsewhere.
     """
-    if scan.truth is None:
-        raise InputError(f"{scan.name} has no known object to compare with; simulate_scan makes scans that have one.")
-    pair = align(reconstruction.object, scan.truth, reconstruction.scanned)
+    pair = align(reconstruction.object, scan.truth_on(reconstruction.canvas), reconstruction.scanned)
     scores = compare_aligned(pair)
     turn = np.exp(-1j * np.angle(pair.truth.sum()))
     picture = Picture(*_size(pair.truth.shape, 2, 3, 2), name=f"{reconstruction.name} against the truth")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
@@ -26,6 +27,7 @@ from ptycho_nb.figures.picture import (
     title,
 )
 from ptycho_nb.metrics import overlap, probe_diameter, r_factor, step
+from ptycho_nb.patches import illumination
 from ptycho_nb.quantities import count, length, length_unit
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -79,10 +81,10 @@ def scan_picture(scan: Scan) -> Picture:
     """A scan at a glance: mean pattern, one pattern, probe, positions."""
     picture = Picture(11.4, 9.4, name=f"{scan.name} at a glance")
     (mean, one), (probe, where) = picture.subplots(2, 2)
-    middle = _middle(scan.positions, 1)[0]
+    middle, mask = scan.middle, _believed(scan)
     for axes, pattern, word in (
         (mean, scan.intensity.mean(0), f"Mean of {scan.M} patterns"),
-        (one, scan.intensity[middle], f"Pattern {middle}, {count(scan.intensity[middle].sum())} photons"),
+        (one, scan.intensity[middle], f"Pattern {middle}, {count(scan.intensity[middle][mask].sum())} photons"),
     ):
         _pattern(axes, pattern, scan)
         title(axes, word, LABEL)
@@ -173,14 +175,11 @@ def light(scan: Scan) -> tuple[NDArray[np.float64], tuple[int, int]]:
 
 def light_of(probe: NDArray[Any], positions: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """The same of a probe (P, N, N) at positions (M, 2)."""
-    N = probe.shape[-1]
-    corners = np.rint(positions).astype(int) - N // 2
-    origin = corners.min(0)
-    light = np.zeros(tuple(np.ptp(corners, axis=0) + N))
-    power = np.square(np.abs(probe), dtype=np.float64).sum(0)
-    for row, column in corners - origin:
-        light[row : row + N, column : column + N] += power
-    return light, (int(origin[0]), int(origin[1]))
+    N, places = probe.shape[-1], np.rint(positions)
+    origin = places.min(0).astype(int) - N // 2
+    rows, columns = np.ptp(places, axis=0).astype(int) + N
+    light = illumination(torch.from_numpy(probe.astype(np.complex128)), torch.from_numpy(places - origin), (int(rows), int(columns)))
+    return light.numpy(), (int(origin[0]), int(origin[1]))
 
 
 def _middle(positions: NDArray[np.float64], count: int) -> NDArray[np.intp]:

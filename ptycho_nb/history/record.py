@@ -6,38 +6,19 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.errors import unknown
 from ptycho_nb.history.control import Control, State
+from ptycho_nb.history.preview import Preview
 
 log = logging.getLogger(__name__)
 
-LOSS = "train_loss"
-
-
-@dataclass(frozen=True)
-class Preview:
-    """The object as the run sees it now.
-
-    Attributes
-    ----------
-    object : complex64, shape (H, W)
-    origin : (int, int)
-        Position (row, col) [px] of ``object[0, 0]``.
-    probe : complex64, shape (P, N, N)
-    """
-
-    object: NDArray[np.complex64]
-    origin: tuple[int, int]
-    probe: NDArray[np.complex64]
+LOSS, VALIDATION = "train_loss", "val_loss"
 
 
 class History(L.Callback):
@@ -50,7 +31,7 @@ class History(L.Callback):
     Attributes
     ----------
     metrics : dict of str to list of float
-        By completed epoch.
+        By completed epoch, the last value known at its end; NaN where there was none yet.
     seconds : list of float
         Running time at the end of each epoch, pauses left out [s].
     epoch_ends : list of int
@@ -79,7 +60,7 @@ class History(L.Callback):
         self.device = ""
         self.message = ""
         self.more_to_come = False
-        self._steps: dict[str, list[tuple[int, float]]] = {LOSS: []}
+        self._steps: dict[str, list[tuple[int, float]]] = {LOSS: [], VALIDATION: []}
         self._state = State.IDLE
         self._cut = False
         self._clock = time.monotonic()
@@ -115,6 +96,11 @@ class History(L.Callback):
         return self._steps[LOSS]
 
     @property
+    def validation(self) -> list[tuple[int, float]]:
+        """(steps done, validation loss), each time that it was measured."""
+        return self._steps[VALIDATION]
+
+    @property
     def state(self) -> State:
         """Where the run stands, what has been asked of it included."""
         if self._state is not State.RUNNING:
@@ -147,10 +133,16 @@ class History(L.Callback):
         self.tell()
 
     def record_epoch(self, **metrics: float) -> None:
-        """Note the numbers of a completed epoch and tell the listener."""
-        self.epoch_ends.append(len(self.steps))  # before the numbers that are drawn there, perhaps at this moment
+        """Note the numbers of a completed epoch, measured at its end, and tell the listener."""
+        if VALIDATION in metrics:
+            self.validation.append((len(self.steps), metrics[VALIDATION]))
+        self._complete(metrics)
+
+    def _complete(self, metrics: Mapping[str, float]) -> None:
+        self.epoch_ends.append(len(self.steps))
         for name, value in metrics.items():
-            self.metrics.setdefault(name, []).append(value)
+            values = self.metrics.setdefault(name, [])
+            values += [math.nan] * (self.epochs - len(values)) + [value]
         self.seconds.append(self.elapsed)
         self.tell()
 
@@ -208,6 +200,8 @@ class History(L.Callback):
         history._steps = {name: [(int(s), float(v)) for s, v in pairs] for name, pairs in stored["steps"].items()}
         history.seconds = [float(s) for s in stored["seconds"]]
         history.epoch_ends = [int(end) for end in stored.get("epoch_ends", _evenly(len(history.steps), history.epochs))]
+        if VALIDATION not in stored["steps"]:  # files of before: it was measured at the end of each epoch
+            history._steps[VALIDATION] = list(zip(history.epoch_ends, history.metrics.get(VALIDATION, []), strict=False))
         history.started, history.message = stored["started"], str(stored["message"])
         history.device = str(stored.get("device", ""))  # not in files of before
         history.state = State(stored["state"])
@@ -268,11 +262,15 @@ class History(L.Callback):
             trainer.should_stop = True
             raise StopIteration
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if VALIDATION in trainer.callback_metrics and not trainer.sanity_checking and self._state is State.RUNNING:
+            self.validation.append((len(self.steps), float(trainer.callback_metrics[VALIDATION])))
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_last_batch and self._state is State.RUNNING:  # an epoch cut short has no mean
             numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
             rates = {"learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"])} if trainer.optimizers else {}
-            self.record_epoch(**numbers, **rates)
+            self._complete(numbers | rates)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._state is State.RUNNING and (trainer.should_stop or not self.more_to_come):

@@ -100,18 +100,10 @@ def _cells(places: Real) -> Real:
     except (QhullError, ValueError):  # fewer than 4 places, or all on a line
         return np.empty(0)
     low, high = places.min(0) - 1e-6, places.max(0) + 1e-6
-    areas = []
-    for region in diagram.point_region:
-        corners = diagram.vertices[diagram.regions[region]]
-        if -1 in diagram.regions[region] or not ((corners >= low) & (corners <= high)).all():
-            continue
-        areas.append(_polygon_area(corners))
-    return np.array(areas)
-
-
-def _polygon_area(corners: Real) -> float:
-    """Area of a convex polygon by the shoelace formula."""
-    y, x = (corners - corners.mean(0)).T
-    order = np.argsort(np.arctan2(y, x))
-    y, x = y[order], x[order]
-    return float(abs(np.dot(y, np.roll(x, -1)) - np.dot(x, np.roll(y, -1))) / 2)
+    inside = ((diagram.vertices >= low) & (diagram.vertices <= high)).all(1)
+    edges, sides = np.array(diagram.ridge_vertices), diagram.ridge_points  # an edge has a place on either side, equally far
+    closed = (edges >= 0).all(1) & inside[edges].all(1)
+    first, second = (diagram.vertices[edges[:, end]] - places[sides[:, 0]] for end in (0, 1))
+    triangles = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
+    areas = np.bincount(sides.ravel(), np.repeat(triangles, 2))
+    return areas[np.bincount(sides.ravel(), np.repeat(~closed, 2)) == 0]

@@ -17,6 +17,7 @@ from ptycho_nb.dataset import Batch
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.files import shown
 from ptycho_nb.losses import LOSSES, total_variation
+from ptycho_nb.machine import has_bfloat16
 from ptycho_nb.model.facts import ScanFacts
 from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
 from ptycho_nb.model.storage import Stored, check_fit, fill, read_tensors, write_tensors
@@ -112,28 +113,40 @@ class PtychoPINN(L.LightningModule):
         lit = intensity(centre(self.probe, self.facts.width)).sum(0)
         return surround(lit / lit.max().clamp(min=1e-30), self.facts.N, 0.0)
 
-    def forward(self, measured: Tensor) -> Tensor:
-        """Photons (B, C, N, N) to complex object patches (B, C, N, N)."""
-        with torch.autocast(measured.device.type, torch.bfloat16, enabled=self.training_config.precision == "bfloat16"):
-            patches: Tensor = self.network(self.amplitude(measured))
+    def forward(self, measured: Tensor, photons: float | None = None) -> Tensor:
+        """Photons (B, C, N, N) to complex object patches (B, C, N, N); ``photons`` as for ``amplitude``."""
+        with torch.autocast(measured.device.type, torch.bfloat16, enabled=self._rough(measured.device)):
+            patches: Tensor = self.network(self.amplitude(measured, photons))
         return patches
 
-    def amplitude(self, measured: Tensor) -> Tensor:
-        """Photons (..., N, N) to amplitudes of mean square one over the scan, zero where the detector is not believed."""
-        return (torch.where(self.believed, measured, 0) * (self.facts.N**2 / self.facts.photons)).sqrt()
+    def _rough(self, device: torch.device) -> bool:
+        """Whether the network computes in bfloat16 there."""
+        precision = self.training_config.precision
+        return precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
 
-    def agree(self, patches: Tensor, offsets: Tensor, canvas: tuple[int, int]) -> Tensor:
-        """Patches (B, C, N, N) cut again from the one object on which a group agrees, flat where no patch speaks."""
+    def amplitude(self, measured: Tensor, photons: float | None = None) -> Tensor:
+        """Photons (..., N, N) to amplitudes of mean square one over the scan, zero where the detector is not believed.
+
+        The scan's patterns hold ``photons`` on average; it is the one of the training where none are told.
+        """
+        mean = self.facts.photons if photons is None else photons
+        return (torch.where(self.believed, measured, 0) * (self.facts.N**2 / mean)).sqrt()
+
+    def agree(self, patches: Tensor, offsets: Tensor, canvas: tuple[int, int], count: int | None = None) -> Tensor:
+        """The first ``count``, or all, of the patches (B, C, N, N) cut again from the one object on which a group agrees.
+
+        Flat where no patch speaks.
+        """
         if patches.shape[1] == 1:
             return patches
         weight = centre(self.patch_weight, self.facts.width)
         total, cover = totals(centre(patches, self.facts.width), offsets, canvas, weight)
-        return take(_grounded(total, cover), offsets, self.facts.N)
+        return take(_grounded(total, cover), offsets[:, :count], self.facts.N)
 
     def explain(self, batch: Batch, patches: Tensor | None = None) -> Tensor:
-        """Photons (B, C, N, N) that the predicted object would have scattered; ``patches`` where they are predicted already."""
+        """Photons (B, judged, N, N) that the predicted object would have scattered; ``patches`` where they are predicted already."""
         patches = self(batch.intensity) if patches is None else patches
-        return diffract(self.agree(patches, batch.offsets, batch.canvas), self.probe)
+        return diffract(self.agree(patches, batch.offsets, batch.canvas, batch.judged), self.probe)
 
     def misfit(self, batch: Batch) -> Tensor:
         """The loss of a batch, relative to the mean photons of a pixel: a scalar."""
@@ -141,7 +154,8 @@ class PtychoPINN(L.LightningModule):
         if self.training_config.objective == "supervised":
             misfit = self.distance_to_truth(patches, batch)
         else:
-            misfit = self.loss(self.explain(batch, patches), batch.intensity, batch.mask) * (self.facts.N**2 / self.facts.photons)
+            seen = batch.intensity[:, : batch.judged]
+            misfit = self.loss(self.explain(batch, patches), seen, batch.mask) * (self.facts.N**2 / self.facts.photons)
         if self.training_config.total_variation:
             misfit = misfit + self.training_config.total_variation * total_variation(centre(patches, self.facts.width))
         return misfit
@@ -154,10 +168,10 @@ class PtychoPINN(L.LightningModule):
         """
         if batch.truth is None:
             raise InputError("The batch brings no known object; train without supervision, or make the loaders with truth=True.")
-        judged = batch.mask.any(-1).any(-1)[..., None, None]  # held-out anchors only, in validation
-        weight = self.patch_weight * judged
-        own = (weight * intensity(batch.truth)).sum((-3, -2, -1))
-        shared = (weight * patches * batch.truth.conj()).sum((-3, -2, -1)).abs()
+        weight = self.patch_weight
+        patches, truth = patches[:, : batch.judged], batch.truth[:, : batch.judged]
+        own = (weight * intensity(truth)).sum((-3, -2, -1))
+        shared = (weight * patches * truth.conj()).sum((-3, -2, -1)).abs()
         return (((weight * intensity(patches)).sum((-3, -2, -1)) + own - 2 * shared) / own).mean()
 
     def on_train_epoch_start(self) -> None:

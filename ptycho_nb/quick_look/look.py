@@ -54,15 +54,19 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     if scan.M > PILOT:
         count = int(pace(scan, control) * seconds / FEWEST)
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
-    share = min(max(HELD_OUT, FEWEST_JUDGES / part.M), 2 * HELD_OUT)
-    config = RECIPE.replace(epochs=EPOCHS, time_limit=seconds, holdout=share)
-    found = refine(part, config=config, listener=listener, control=control)
+    found = refine(part, config=recipe(part).replace(time_limit=seconds), listener=listener, control=control)
     history = found.history
     if history is None or history.state is not State.STOPPED or control.stopping:
         return found
     history.state, history.message = State.DONE, ""  # the time was all it was to have
     history.tell()
     return found.replace(state=State.DONE)
+
+
+def recipe(part: Scan, epochs: int = EPOCHS) -> RefinementConfig:
+    """The settings of a look at a scan or a part of it."""
+    share = min(max(HELD_OUT, FEWEST_JUDGES / part.M), 2 * HELD_OUT)
+    return RECIPE.replace(epochs=epochs, holdout=share)
 
 
 def looked_at(scan: Scan, result: Reconstruction) -> Scan:

@@ -33,7 +33,7 @@ def load_scan(
     x: str | None = None,
     y: str | None = None,
     probe: str | None = None,
-    position_unit: Literal["px", "m", "um", "nm"] | None = None,
+    position_unit: Literal["px", "m", "mm", "um", "nm"] | None = None,
     quantity: Literal["counts", "amplitude"] | None = None,
     zero_frequency: Literal["centre", "corner"] | None = None,
     energy_ev: float | None = None,
@@ -56,7 +56,7 @@ def load_scan(
     patterns, positions, x, y, probe : str, optional
         Names of the arrays in the file: patterns (M, N, N) or (N, N, M), positions (M, 2) as
         (row, col) or ``y`` (rows) and ``x`` (columns) apart, probe (N, N) or (P, N, N).
-    position_unit : "px", "m", "um" or "nm", optional
+    position_unit : "px", "m", "mm", "um" or "nm", optional
         Of the positions; by default as the array's name ends, else object pixels.
     quantity : "counts" or "amplitude", optional
         What the patterns hold; amplitude = sqrt(counts).
@@ -147,6 +147,8 @@ def _suffix(path: StrPath) -> str:
     for suffix in sorted(READERS, key=len, reverse=True):
         if name.endswith(suffix):
             return suffix
+    if os.path.isdir(path):
+        raise ScanError(f"{shown(Path(path).absolute())} is a folder; give the file in it that holds the arrays.")
     found = Path(name).suffix[:12]
     what = f"no reader for {found!r}" if found else "a file without a suffix"
     raise ScanError(f"{shown(path)}: {what}; ptycho_nb reads {', '.join(READERS)}: save the arrays as NPZ.")

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from ptycho_nb.errors import ScanError
 from ptycho_nb.readers import axes, evidence
-from ptycho_nb.readers.defects import mask_defects
-from ptycho_nb.readers.photons import Guess, as_photons, dim, energy, estimate_probe, fit_probe, transmission
+from ptycho_nb.readers.defects import defects, mask_defects
+from ptycho_nb.readers.photons import as_photons, dim, energy, estimate_probe, fit_probe, transmission
 from ptycho_nb.readers.request import HC, UNITS, Request, positive
 from ptycho_nb.readers.roles import SCALARS, find
 from ptycho_nb.readers.source import WORKING, Budget, Source, quoted
 from ptycho_nb.scan import Detector, Scan, check_values
 
 LONGEST_TEXT = 2**20  # bytes of metadata
-IN_NAMES = {"m": "m", "um": "um", "nm": "nm"}
 
 
 @dataclass
@@ -64,31 +64,30 @@ def build(source: Source, request: Request, name: str) -> Scan:
     header = source.headers[parts.found["patterns"]]
     Budget.of_memory(WORKING).take(3 * header.nbytes + 12 * math.prod(header.shape), f"{source.label}, as photons,")
     patterns = source.read(header.name)
-    if patterns.dtype.kind == "c":
-        raise ScanError("The patterns are complex; a detector counts photons: give |.|² of a simulated far field.")
     values = axes.as_patterns(patterns, len(positions), parts.notes)
     parts.notes.insert(0, f"{source.label}: patterns {quoted(parts.found['patterns'])} {patterns.shape}, {len(positions)} positions.")
     values, mask = _clean(parts, values)
     shape = (int(values.shape[1]), int(values.shape[2]))
     window = Detector.of(shape, request.center, request.crop, request.bin)
-    pixels, pixel_size = _in_pixels(parts, positions, shape)
-    if corner:
-        pixels = pixels + np.array(shape) / 2
+    grid = _grid(parts, shape, corner)
+    pixels = grid.pixels(positions)
     truth = _truth(parts, pixels)
-    guess = Guess(window.center, _diameter(parts, pixel_size))
-    probe, photons = _lit(parts, values, mask, transmission(truth, pixels), guess)
+    probe, photons = _lit(parts, values, mask, transmission(truth, pixels))
     dim(photons, parts.notes)
     intensity, believed = window.patterns(photons, mask)
-    true_probe = _true_probe(parts, shape)
+    true_probe, true_positions = _true_probe(parts, shape), parts.array("true_positions")
+    diameter = _diameter(parts, grid, window)
+    modes = estimate_probe(intensity, believed, diameter, parts.notes) if probe is None else window.probe(probe)
     parts.notes += [] if window.whole else [window.sentence]
     return Scan(
         intensity,
         window.positions(pixels),
-        window.probe(probe),
+        modes,
         truth=None if truth is None else window.object(truth),
         true_probe=None if true_probe is None else window.probe(true_probe),
+        true_positions=None if true_positions is None else window.positions(grid.pixels(axes.as_positions(true_positions, parts.notes))),
         mask=believed,
-        pixel_size=window.pixel_size(pixel_size),
+        pixel_size=window.pixel_size(grid.size),
         name=name,
         notes=tuple(parts.notes),
         metadata=parts.metadata,
@@ -137,7 +136,8 @@ def _clean(parts: Parts, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np
     if not mask.any():
         raise ScanError("The mask leaves no detector pixel; True marks the pixels to believe: invert it with ~mask.")
     check_values(values)
-    where = parts.request.zero_frequency or evidence.origin(values, mask, parts.notes)
+    given = "centre" if parts.request.center is not None else None  # which names the pixel as it was measured
+    where = parts.request.zero_frequency or given or evidence.origin(values, mask, parts.notes)
     if where == "corner":
         return np.fft.fftshift(values, axes=(-2, -1)), np.fft.fftshift(mask)
     return values, mask
@@ -158,9 +158,8 @@ def _mask(parts: Parts, values: NDArray[Any]) -> NDArray[np.bool_]:
         if flags.shape != shape or flags.dtype.kind not in "biu":
             parts.notes.append(f"{quoted(name)} of shape {stored.shape} is left out: a mask is {shape} of 0 and 1.")
             continue
-        light = np.maximum(np.nan_to_num(values[:64].mean(0, dtype=np.float64), posinf=0), 0)
         keep = flags == 0 if role == "bad_pixels" else flags != 0
-        if role == "mask" and light[~keep].sum() > light[keep].sum():
+        if role == "mask" and (light := _light(values))[~keep].sum() > light[keep].sum():
             parts.notes.append(f"{quoted(name)} marks bad pixels with 1, for most light lies where it is 0; it is read so.")
             keep = ~keep
         parts.notes.append(f"{quoted(name)} leaves out {int((~keep).sum())} of {keep.size} detector pixels.")
@@ -168,8 +167,39 @@ def _mask(parts: Parts, values: NDArray[Any]) -> NDArray[np.bool_]:
     return mask
 
 
-def _in_pixels(parts: Parts, positions: NDArray[np.float64], shape: tuple[int, int]) -> tuple[NDArray[np.float64], float | None]:
-    """Positions in object pixels of the measured detector, and the pixel's size [m] along the rows where it is known."""
+def _light(values: NDArray[Any]) -> NDArray[np.float64]:
+    """A rough mean pattern (R, C) in which a defect does not shine: without sentinels, each pixel as those round it."""
+    some = values[evidence.sampled(len(values))]
+    mean = np.where(defects(some), 0, some.mean(0, dtype=np.float64))
+    smooth: NDArray[np.float64] = median_filter(np.maximum(np.nan_to_num(mean, posinf=0), 0), 3, mode="wrap")
+    return smooth
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What turns positions as they are stored into object pixels of the measured detector.
+
+    Attributes
+    ----------
+    unit : float64, shape (2,)
+        Object pixels along rows and columns in one unit of the positions.
+    offset : float64, shape (2,)
+        From a stored position to the centre of its patch [px].
+    size : float or None
+        Width of an object pixel along the rows [m].
+    """
+
+    unit: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    size: float | None
+
+    def pixels(self, stored: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions (M, 2) [px]."""
+        return stored * self.unit + self.offset
+
+
+def _grid(parts: Parts, shape: tuple[int, int], corner: bool) -> Grid:
+    """The object pixels of a measured detector of this shape; ``corner`` where positions are those of patches' corners."""
     parts.unit, lengths = _unit(parts), {role: parts.number(role) for role in ("energy_ev", "distance_m", "detector_pixel_m")}
     sizes = None
     if None not in lengths.values():
@@ -179,19 +209,20 @@ def _in_pixels(parts: Parts, positions: NDArray[np.float64], shape: tuple[int, i
     elif (stored := _stored_size(parts)) is not None:
         sizes = np.full(2, stored)
     size = None if sizes is None else float(sizes[0])
+    offset = np.array(shape) / 2 if corner else np.zeros(2)
     metres = UNITS[parts.unit]
     if metres is None:
-        return positions, size
+        return Grid(np.ones(2), offset, size)
     if sizes is None:
         missing = ", ".join(f"{role}=" for role, value in lengths.items() if value is None)
         raise ScanError(f"Positions in {parts.unit} need the object's pixel size λz/(N p); give {missing}.")
-    return positions * metres / sizes, size
+    return Grid(metres / sizes, offset, size)
 
 
-def _diameter(parts: Parts, pixel_size: float | None) -> float | None:
-    """Diameter of the beam on the sample [object pixels of the measured detector], where it is given."""
-    given, metres = parts.request.probe_diameter, UNITS[parts.unit]
-    return given if given is None or metres is None or pixel_size is None else given * metres / pixel_size
+def _diameter(parts: Parts, grid: Grid, window: Detector) -> float | None:
+    """Diameter of the beam on the sample [object pixels of the kept window], where it is given; in px those along the rows."""
+    given = parts.request.probe_diameter
+    return None if given is None else float(given * grid.unit[0] / window.stretch[0])
 
 
 def _unit(parts: Parts) -> str:
@@ -199,7 +230,7 @@ def _unit(parts: Parts) -> str:
         return parts.request.position_unit
     name = parts.found.get("positions") or parts.found["y"]
     unit = name.lower().rsplit("_", 1)[-1]
-    if unit in ("m", "um", "nm"):
+    if UNITS.get(unit) is not None:
         parts.notes.append(f"The positions are taken in {unit}, by the name {quoted(name)}.")
         return unit
     return "px"
@@ -236,9 +267,9 @@ def _true_probe(parts: Parts, shape: tuple[int, int]) -> NDArray[Any] | None:
 
 
 def _lit(
-    parts: Parts, values: NDArray[Any], mask: NDArray[np.bool_], through: float | None, guess: Guess
-) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Probe and patterns, both in photons."""
+    parts: Parts, values: NDArray[Any], mask: NDArray[np.bool_], through: float | None
+) -> tuple[NDArray[Any] | None, NDArray[np.float32]]:
+    """Probe, where one is stored, and patterns, both in photons."""
     stored, shape = parts.array("probe"), (int(values.shape[1]), int(values.shape[2]))
     probe = None if stored is None else axes.as_probe(stored, shape, parts.notes)
     if probe is not None and (not np.isfinite(probe).all() or not probe.any()):
@@ -249,9 +280,7 @@ def _lit(
     kind = parts.request.quantity or evidence.quantity(values, parts.found["patterns"], beam, parts.notes)
     expected = given if given is not None else None if beam is None else beam * (through or 1.0)
     photons = as_photons(values, kind, expected, parts.notes)
-    if probe is None:
-        return estimate_probe(photons, mask, guess, parts.notes), photons
-    return fit_probe(probe, photons, mask, through, parts.notes), photons
+    return None if probe is None else fit_probe(probe, photons, mask, through, parts.notes), photons
 
 
 IN_METADATA: dict[str, tuple[str, ...]] = {

@@ -15,7 +15,7 @@ MOST = 0.25  # share of the detector that may be saturated
 
 
 def mask_defects(values: NDArray[Any], believed: NDArray[np.bool_], notes: list[str]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Patterns (M, R, C) without sentinels and NaN, zero there, and the mask (R, C) that leaves them out.
+    """Patterns (M, R, C), zero where a pixel is not to be believed, and the mask (R, C) that says where.
 
     A pixel that ever holds the greatest integer of the file's type is masked in all patterns; so
     is one that is NaN, infinite or negative in all of them. What the mask already leaves out is
@@ -37,11 +37,16 @@ def mask_defects(values: NDArray[Any], believed: NDArray[np.bool_], notes: list[
         notes.append(f"{_pixels(never)} NaN, infinite or negative values in every pattern; masked.")
     mask = believed & ~saturated & ~never
     if not mask.all():
-        values = np.where(mask | (np.isfinite(values) & (values >= 0) & ~saturated), values, np.zeros((), values.dtype))
+        values = np.where(mask, values, np.zeros((), values.dtype))
     empty = np.array([not pattern.any() for pattern in values])
     if empty.any():
         notes.append(f"{located(empty)}, are zero everywhere; they are kept.")
     return values, mask
+
+
+def defects(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where patterns (M, R, C) ever hold the greatest integer, or never a number to believe."""
+    return np.asarray(_saturated(values) | _never_valid(values))
 
 
 def _saturated(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -34,11 +34,12 @@ def origin(values: NDArray[Any], believed: NDArray[np.bool_], notes: list[str]) 
     """
     mean = np.where(believed, values[sampled(len(values))].mean(0, dtype=np.float64), 0)
     inner, outer = _box(mean), _box(np.fft.fftshift(mean))
+    shares = f"{inner:.0%} of the light lies in its middle half, {outer:.0%} in its corners"
     if inner > CLEARLY * outer:
-        notes.append(f"Zero frequency is taken at the pattern's centre: {inner:.0%} of the light lies in its middle half.")
+        notes.append(f"Zero frequency is taken at the pattern's centre: {shares}.")
         return "centre"
     if outer > CLEARLY * inner:
-        notes.append(f"Zero frequency is taken at the pattern's corner: {outer:.0%} of the light lies in the corners; it is moved.")
+        notes.append(f"Zero frequency is taken at the pattern's corner and moved: {shares}.")
         return "corner"
     raise ScanError("Zero frequency may lie at the centre or at the corner of the patterns; say zero_frequency='centre' or 'corner'.")
 
@@ -70,7 +71,8 @@ def quantity(values: NDArray[Any], name: str, energy: float | None, notes: list[
     if square_root_of_counts(values):
         notes.append("The patterns' squares are whole numbers; they are read as amplitude, sqrt(counts).")
         return "amplitude"
-    found = _told(some, name, energy)
+    scale = "their squares sum to (N/2)², the scale of PtychoPINN's normalised amplitude"
+    found = ("amplitude", scale) if ptychopinn_scale(values) else _told(some, name, energy)
     if found is None:
         raise ScanError(f"The patterns {quoted(name)} may be counts or amplitude = sqrt(counts); say quantity='counts' or 'amplitude'.")
     notes.append(f"The patterns are read as {found[0]}: {found[1]}.")
@@ -89,20 +91,16 @@ def square_root_of_counts(values: NDArray[Any]) -> bool:
 
 def ptychopinn_scale(amplitude: NDArray[Any]) -> bool:
     """Whether the mean pattern's squares sum to (N/2)², the scale of PtychoPINN's files."""
-    total = float(np.square(amplitude, dtype=np.float64).sum() / len(amplitude))
+    total = sum(float(np.square(pattern, dtype=np.float64).sum()) for pattern in amplitude) / len(amplitude)
     return amplitude.dtype.kind == "f" and abs(total / (amplitude.shape[-1] / 2) ** 2 - 1) < 1e-2
 
 
 def _told(some: NDArray[Any], name: str, energy: float | None) -> tuple[str, str] | None:
     """Quantity and reason for values that are not whole in any sense."""
-    if ptychopinn_scale(some):
-        return "amplitude", "their squares sum to (N/2)², the scale of PtychoPINN's normalised amplitude"
     if any(word in name.lower() for word in SAYS_AMPLITUDE):
         return "amplitude", f"the array is called {quoted(name)}"
     if any(word in name.lower() for word in SAYS_COUNTS):
         return "counts", f"the array is called {quoted(name)}"
-    if normalised(some):
-        return "amplitude", "they are not whole numbers and at most about 1, a normalised amplitude"
     if energy is None:
         return None
     sums = {"counts": some.sum(dtype=np.float64), "amplitude": np.square(some, dtype=np.float64).sum()}

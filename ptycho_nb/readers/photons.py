@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
 from ptycho_nb.metrics import probe_diameter
+from ptycho_nb.physics import near_field
 from ptycho_nb.readers import evidence
 from ptycho_nb.scan import located
 
@@ -18,21 +19,6 @@ CLEAR = 99.0  # percentile of the patterns' photons that stands for the empty be
 APART = 2.0  # factor by which probe and patterns may differ before the probe is scaled
 WIDEST = 0.6  # of the window: what the diameter of an estimated probe may be
 DEFOCUS_STEP = 1e-3  # waves at the edge of the detector: how finely a defocus is found
-
-
-class Guess(NamedTuple):
-    """What is known of a probe that no file holds.
-
-    Attributes
-    ----------
-    center : (row, col)
-        Detector pixel that the beam falls on.
-    diameter : float or None
-        That holds 90 % of it on the sample [px]; None leaves it in focus.
-    """
-
-    center: tuple[int, int]
-    diameter: float | None = None
 
 
 def as_photons(values: NDArray[Any], quantity: str, expected: float | None, notes: list[str]) -> NDArray[np.float32]:
@@ -91,56 +77,49 @@ def fit_probe(
     return scaled
 
 
-def estimate_probe(photons: NDArray[np.float32], mask: NDArray[np.bool_], guess: Guess, notes: list[str]) -> NDArray[np.complex64]:
-    """A probe (1, R, C) whose far field has the mean pattern's amplitude, round the middle.
+def estimate_probe(
+    photons: NDArray[np.float32], mask: NDArray[np.bool_], diameter: float | None, notes: list[str]
+) -> NDArray[np.complex64]:
+    """A probe (1, N, N) whose far field has the amplitude of the mean of these patterns (M, N, N).
 
-    At phase zero it is the most compact one of that far field, a beam in focus; a diameter puts
-    it out of focus. It carries the photons of the brightest patterns (99th percentile), where the
-    object is clearest.
+    At phase zero it is the most compact one of that far field, a beam in focus; a diameter [px] that
+    holds 90 % of it puts it out of focus. It carries the photons of the brightest patterns (99th
+    percentile), where the object is clearest.
 
     Raises
     ------
     ScanError
         A beam of this diameter does not fit the window.
     """
-    mean = np.where(mask, photons.mean(0, dtype=np.float64), 0)
-    R, C = mean.shape
-    far = np.sqrt(np.roll(mean, (R // 2 - guess.center[0], C // 2 - guess.center[1]), axis=(0, 1)))
-    wave = _near_field(far) if guess.diameter is None else _spread(far, guess.diameter)
+    far = np.sqrt(np.where(mask, photons.mean(0, dtype=np.float64), 0))
+    wave = near_field(far) if diameter is None else _spread(far, diameter)
     clear = _clear(_sums(photons, mask))
     energy = float(np.square(np.abs(wave)).sum())
-    how = "in focus" if guess.diameter is None else f"{probe_diameter(wave):.3g} px wide, out of focus"
+    how = "in focus" if diameter is None else f"{probe_diameter(wave):.3g} px wide, out of focus"
     notes.append(f"No probe is stored; it is estimated from the mean pattern as a beam {how}, of {clear:.4g} photons: refine it.")
     return np.asarray(wave * np.sqrt(clear / max(energy, 1e-300)), dtype=np.complex64)[None]
 
 
-def _spread(far: NDArray[np.float64], diameter: float) -> NDArray[np.complex128]:
-    """The probe (R, C) of this far-field amplitude, put out of focus until 90 % of it lies within a diameter [px].
+def _spread(far: NDArray[np.float64], diameter: float) -> NDArray[np.complexfloating[Any, Any]]:
+    """The probe (N, N) of this far-field amplitude, put out of focus until 90 % of it lies within a diameter [px].
 
     Defocus is a quadratic phase in the far field, positive as in ``simulate``; its size is found by
     bisection. A beam that is wider in focus stays so.
     """
-    narrow = min(far.shape)
-    if not diameter <= WIDEST * narrow:
+    N = len(far)
+    if not diameter <= WIDEST * N:
         raise ScanError(
-            f"probe_diameter is {diameter:.4g} px in a window of {narrow}; at most {WIDEST * narrow:.0f} px fit: "
-            "check its unit and the pixel size."
+            f"probe_diameter is {diameter:.4g} px in a window of {N}; at most {WIDEST * N:.0f} px fit: check its unit and the pixel size."
         )
-    v, u = (np.arange(n) - n // 2 for n in far.shape)
-    radius = (v[:, None] ** 2 + u**2) / (narrow / 2) ** 2
-    low, high = 0.0, narrow / 2  # waves at the edge of the detector
-    high = high if probe_diameter(_near_field(far)) < diameter else low
+    axis = np.arange(N) - N // 2
+    radius = (axis[:, None] ** 2 + axis**2) / (N / 2) ** 2
+    low, high = 0.0, N / 2  # waves at the edge of the detector
+    high = high if probe_diameter(near_field(far)) < diameter else low
     while high - low > DEFOCUS_STEP:
         middle = (low + high) / 2
-        tried = _near_field(far * np.exp(2j * np.pi * middle * radius))
+        tried = near_field(far * np.exp(2j * np.pi * middle * radius))
         low, high = (middle, high) if probe_diameter(tried) < diameter else (low, middle)
-    return _near_field(far * np.exp(2j * np.pi * low * radius))
-
-
-def _near_field(far: NDArray[Any]) -> NDArray[np.complex128]:
-    """Back from the detector (R, C), zero frequency at the centre."""
-    wave: NDArray[np.complex128] = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(far), norm="ortho"))
-    return wave
+    return near_field(far * np.exp(2j * np.pi * low * radius))
 
 
 def energy(probe: NDArray[Any] | None) -> float | None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ptycho_nb.errors import ScanError, unknown
 
-UNITS = {"px": None, "m": 1.0, "um": 1e-6, "nm": 1e-9}
+UNITS = {"px": None, "m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 QUANTITIES = ("counts", "amplitude")
 ORIGINS = ("centre", "corner")
 HC = 1.239841984e-6  # Planck constant times speed of light [eV m], SI 2019

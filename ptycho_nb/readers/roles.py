@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ptycho_nb.errors import ScanError, unknown
-from ptycho_nb.readers.source import ArrayInfo, Source
+from ptycho_nb.readers.source import ArrayInfo, Source, quoted
 
 # Names without case, dots and underscores, the likelier first. Sources: the NPZ files of
 # PtychoPINN, tike, ptychodus and py4DSTEM as found in their documentation and test data.
@@ -31,6 +31,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "pixel_size": ("pixelsize", "pixelsizem", "objectpixelwidthm", "pixelwidthm", "probepixelwidthm"),
     "nphotons": ("nphotons", "photons", "probephotoncount"),
 }
+REAL = ("patterns", "positions", "x", "y")  # without which there is no scan
 SCALARS = ("energy_ev", "distance_m", "detector_pixel_m", "pixel_size", "nphotons")
 
 
@@ -40,8 +41,8 @@ def find(source: Source, given: Mapping[str, str | None]) -> dict[str, str]:
     Raises
     ------
     ScanError
-        A given name is not in the file, or patterns or positions are not found; then every
-        array is listed with its shape, type and a proposed role.
+        A given name is not in the file, patterns or positions are not real numbers, or they are not
+        found; then every array is listed with its shape, type and a proposed role.
     """
     found = {role: name for role, names in NAMES.items() if (name := _named(source.headers, role, names))}
     chosen = {role: name for role, name in given.items() if name is not None}
@@ -54,7 +55,12 @@ def find(source: Source, given: Mapping[str, str | None]) -> dict[str, str]:
         found.pop("positions", None)
     taken = set(chosen.values())
     found = {role: name for role, name in found.items() if name not in taken} | chosen
-    if "patterns" not in found or not ("positions" in found or {"x", "y"} <= found.keys()):
+    placed = "positions" in found or {"x", "y"} <= found.keys()
+    missing = [role for role in REAL if role not in found and not (placed and role != "patterns")]
+    of_no_use = {role: name for name, role in _no_numbers(source.headers).items() if role in missing and name not in taken}
+    for role, name in (of_no_use | found).items():
+        _check_real(source, role, name)
+    if "patterns" not in found or not placed:
         raise ScanError(_listing(source, found))
     return found
 
@@ -62,8 +68,22 @@ def find(source: Source, given: Mapping[str, str | None]) -> dict[str, str]:
 def proposals(headers: Mapping[str, ArrayInfo]) -> list[ArrayInfo]:
     """Every array with the role its name has in use, or else its shape suggests."""
     roles = {name: role for role, names in NAMES.items() if (name := _named(headers, role, names))}
-    shaped = _by_shape({name: info for name, info in headers.items() if name not in roles}, _count(headers, roles))
+    known = roles.keys() | _no_numbers(headers).keys()
+    shaped = _by_shape({name: info for name, info in headers.items() if name not in known}, _count(headers, roles))
     return [replace(info, role=roles.get(name, shaped.get(name, ""))) for name, info in headers.items()]
+
+
+def _no_numbers(headers: Mapping[str, ArrayInfo]) -> dict[str, str]:
+    """The role of each array that is called like patterns or positions and does not hold real numbers."""
+    plain = {name: _plain(name) for name, info in headers.items() if not info.real and (info.shape or info.dtype.hasobject)}
+    return {name: role for name, word in plain.items() for role in REAL if word in NAMES[role]}
+
+
+def _check_real(source: Source, role: str, name: str) -> None:
+    info = source.headers[name]
+    if role in REAL and not info.real:
+        kind = "Python objects (a pickle)" if info.dtype.hasobject else "text" if info.dtype.kind in "SU" else str(info.dtype)[:40]
+        raise ScanError(f"{source.label}: {quoted(name)} holds {kind}; {role} are real numbers: save them so, or name others by {role}=.")
 
 
 def _named(headers: Mapping[str, ArrayInfo], role: str, names: tuple[str, ...]) -> str | None:
@@ -83,7 +103,7 @@ def _may_be(info: ArrayInfo, role: str) -> bool:
         return False
     shape, is_complex = info.squeezed, info.dtype.kind == "c"
     if role == "patterns":
-        return len(info.shape) >= 3 and not is_complex
+        return len(info.shape) >= 3 and info.real
     if role in ("positions", "true_positions"):
         flat = len(shape) <= 2 and 2 in info.shape
         return len(info.shape) >= 2 and not is_complex and (flat or (len(shape) == 3 and shape[-1] == 2))

@@ -6,17 +6,16 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
+from ptycho_nb.machine import memory
 
 SHARE = 0.25  # of the memory now free that the arrays of one file may fill
 WORKING = 0.8  # of the memory now free that making a scan of them may take
-FALLBACK = 2 * 2**30  # bytes free, where the system does not tell
 NUMBERS = "biufc"
 
 
@@ -40,6 +39,11 @@ class ArrayInfo:
         return self.dtype.kind in NUMBERS
 
     @property
+    def real(self) -> bool:
+        """Whether it holds numbers that can be measured."""
+        return self.dtype.kind in "iuf"
+
+    @property
     def squeezed(self) -> tuple[int, ...]:
         """The shape without the axes of length one."""
         return tuple(n for n in self.shape if n != 1)
@@ -54,7 +58,7 @@ class Budget:
     @classmethod
     def of_memory(cls, share: float = SHARE) -> Budget:
         """A share of what is free now."""
-        return cls(int(share * _free_memory()))
+        return cls(int(share * memory().available))
 
     def take(self, nbytes: int, what: str) -> None:
         """Set ``nbytes`` aside for ``what``.
@@ -123,22 +127,3 @@ def size(nbytes: int) -> str:
             return f"{nbytes:.3g} {unit}" if nbytes < 1e6 else "over a million TiB"
         nbytes = nbytes // 1024 if nbytes > 2**53 else nbytes / 1024  # type: ignore[assignment]
     return ""
-
-
-def _free_memory() -> int:
-    """Bytes free on the machine, or in this process's control group where that is less."""
-    found = [FALLBACK]
-    for line in _text("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            found = [int(line.split()[1]) * 1024]
-    limit, used = _text("/sys/fs/cgroup/memory.max").strip(), _text("/sys/fs/cgroup/memory.current").strip()
-    if limit.isdigit() and used.isdigit():
-        found.append(int(limit) - int(used))
-    return max(min(found), 0)
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return ""

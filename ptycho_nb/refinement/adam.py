@@ -15,7 +15,7 @@ class Adam:
     Kingma & Ba, ICLR 2015, algorithm 1.
     """
 
-    BETAS = (0.85, 0.97)
+    BETAS = (0.75, 0.98)
 
     def __init__(self, values: Tensor) -> None:
         self.values, self.gradient = values, torch.zeros_like(values)

@@ -16,7 +16,8 @@ READS = 350  # of each object pixel, on average: the measured and simulated scan
 FEWEST, MOST = 16, 128  # epochs
 SHARE, SMALLEST, LARGEST = 16, 16, 48  # steps an epoch at least, and patterns in one
 DETECTOR_RATE = 0.02  # greatest relative step of brightness and background
-OPENING, LEAST_OPENING = 12, 2  # epochs before the slow phase is mended: a quarter of a short run, none of a very short one
+OPENING = 12  # epochs before the slow phase is mended: a quarter of a short run, none of a very short one
+FROM_FLAT, FROM_NETWORK = 2, 1  # the least that will do: tilts are read with the object's amplitude known roughly
 ALTERNATE = 2  # the probe moves in each second step: all patterns share it, and its gradient is a quarter of a step
 
 
@@ -43,10 +44,10 @@ def passes(config: RefinementConfig, scan: Scan) -> Passes:
     return Passes(epochs, size)
 
 
-def opening(epochs: int) -> int:
-    """How many of so many epochs come before the slow phase is mended; 0 for none."""
+def opening(epochs: int, *, flat: bool = True) -> int:
+    """How many of so many epochs, from flat or from a network's object, come before the slow phase is mended; 0 for none."""
     first = min(OPENING, epochs // 4)
-    return first if first >= LEAST_OPENING else 0
+    return first if first >= (FROM_FLAT if flat else FROM_NETWORK) else 0
 
 
 def rates(config: RefinementConfig, progress: float, object_rate: float, number: int = 0, opening: float = 0.0) -> Rates:

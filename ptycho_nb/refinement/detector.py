@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.losses import FLOOR
@@ -62,7 +63,7 @@ class Detector:
     ) -> None:
         self.loss, self.floor, self.N = loss, floor, int(mask.shape[-1])
         photons = torch.fft.ifftshift(intensity, dim=(-2, -1))
-        typical = float(photons.mean())
+        typical = float(photons.mean(0)[torch.fft.ifftshift(mask)].mean())
         self.measured = photons.add_(floor).sqrt_() if loss == "amplitude" else photons  # in place: ifftshift made a copy
         real = {"dtype": photons.dtype, "device": photons.device}
         self.mask = None if bool(mask.all()) else torch.fft.ifftshift(mask).to(**real)
@@ -72,7 +73,7 @@ class Detector:
         if background:
             self.movers["background"] = Adam(torch.full((self.N, self.N), (GLOW * typical) ** 0.5, **real))  # its root: never negative
         self.judged = torch.zeros(len(photons), **real)
-        self.held = _kept_out(held, self.mask, self.N, seed).to(**real) if held else None
+        self.held = _kept_out(held, self.mask, self.N, seed).to(**real) if held else None  # pattern j takes number j modulo K
         self._factor, self._light = torch.empty(0), torch.empty(0)
 
     def compare(self, far: Tensor, chosen: list[int]) -> tuple[float, Tensor]:
@@ -117,6 +118,12 @@ class Detector:
         total = torch.dot(flat, flat) if self.loss == "amplitude" else flat.sum()
         return float(total) / max(believed, 1.0)
 
+    def seen(self) -> NDArray[np.bool_]:
+        """Pixels that the fit sees (K, N, N), zero frequency at the centre; pattern j takes number j modulo K."""
+        mask = torch.ones(self.N, self.N) if self.mask is None else self.mask.cpu()
+        seen = mask[None] if self.held is None else mask * (1 - self.held.cpu())
+        return np.asarray(torch.fft.fftshift(seen, dim=(-2, -1)).numpy() > 0)
+
     def move(self, chosen: list[int], rate: float) -> None:
         """Step brightness and background against the gradient of the last comparison; ``rate`` is relative."""
         if "brightness" in self.movers:
@@ -155,8 +162,7 @@ class Detector:
 
 
 def _kept_out(share: float, mask: Tensor | None, N: int, seed: int) -> Tensor:
-    """Disjoint sets of pixels (K, N, N), one where kept out; pattern j takes set j modulo K."""
-    sets = max(2, round(1 / share))
-    label = np.random.default_rng([seed, 2]).permutation(N * N).reshape(N, N) % sets
-    aside = torch.from_numpy(np.stack([label == k for k in range(sets)]).astype(np.float32))
+    """Sets of pixels (K, N, N) of that share, one where kept out, disjoint up to a half."""
+    order = np.random.default_rng([seed, 2]).permutation(N * N).reshape(N, N) / N**2
+    aside = torch.from_numpy(np.stack([(order - k * share) % 1 < share for k in range(max(2, int(1 / share + 1e-9)))]).astype(np.float32))
     return aside if mask is None else aside * mask.cpu()

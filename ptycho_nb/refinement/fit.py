@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.patches import illumination
+from ptycho_nb.patches import add_each, illumination
 from ptycho_nb.physics import whole_and_rest
 from ptycho_nb.refinement.adam import Adam
 from ptycho_nb.refinement.detector import Detector
@@ -110,6 +110,7 @@ class Fit:
         gradient = self.movers["object"].gradient
         self._gradient_windows = [_window(gradient, corner, self.N) for corner in corners.tolist()]
         self._fields = None
+        self._aligned = not bool((self.positions - whole).any())  # on whole pixels: no probe is shifted
         self._still = True  # until positions leave what the coefficients were made for
 
     def fields(self) -> Tensor:
@@ -119,9 +120,10 @@ class Fit:
         return self._fields
 
     def exit_waves(self, chosen: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Patches (B, 1, N, N), shifted probes (B, P, N, N) and their products."""
+        """Patches (B, 1, N, N), shifted probes (B, P, N, N), or (1, P, N, N) where none is, and their products."""
         patches = torch.stack([self._windows[j] for j in chosen]).unsqueeze(1)
-        probes = _combine(self._coefficients(chosen), self.fields())
+        aligned = self._still and self._aligned
+        probes = self.probe.unsqueeze(0) if aligned else _combine(self._coefficients(chosen), self.fields())
         return patches, probes, patches * probes
 
     def _coefficients(self, chosen: list[int]) -> Tensor:
@@ -202,13 +204,9 @@ class Fit:
 
     def _object_gradient(self, chosen: list[int], back: Tensor, probes: Tensor) -> None:
         self.movers["object"].gradient.zero_()
-        patches = _summed(back * probes.conj_physical_())  # in place: a lazy conjugate is copied first
-        windows, parts = [self._gradient_windows[j] for j in chosen], torch.view_as_real(patches).unbind()
-        if patches.is_cuda:  # there a batched addition runs in parallel, and the windows overlap
-            for window, part in zip(windows, parts, strict=True):
-                window.add_(part)
-        else:
-            torch._foreach_add_(windows, parts)
+        mirrored = probes.conj_physical() if len(probes) == 1 else probes.conj_physical_()  # one alone may be the fit's own
+        patches = _summed(back * mirrored)
+        add_each([self._gradient_windows[j] for j in chosen], torch.view_as_real(patches))
 
     def _probe_gradient(self, chosen: list[int], back: Tensor, patches: Tensor, rates: Rates) -> None:
         exit_gradient = back * patches.conj_physical_()  # (B, P, N, N)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ptycho_nb.refinement.tilts import Splines, expected_moments, measured_moments
+from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -60,8 +60,13 @@ def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.f
     return SlowPhase(splines.evaluate(splines.fitted(pairs, STIFFNESSES[best])), float(explained[best]), STIFFNESSES[best])
 
 
-def lacking(scan: Scan, early: Reconstruction) -> SlowPhase:
-    """The slow phase that an early object of a scan lacks; a pattern's tilt counts as its photons."""
-    measured, expected = measured_moments(scan), expected_moments(scan, early)
-    splines = Splines(early.positions - early.origin, early.probe, early.canvas.shape)
+def lacking(scan: Scan, early: Reconstruction, patterns: NDArray[np.int64], masks: NDArray[np.bool_]) -> SlowPhase:
+    """The slow phase that an early object of a scan lacks; a pattern's tilt counts as its photons.
+
+    Only ``patterns`` (M,), by index, and pixels in ``masks`` (K, N, N), number j modulo K for pattern j, are asked: what
+    a fit is judged by must not shape it.
+    """
+    measured = moments(lambda some: scan.intensity[some], patterns, masks)
+    expected = moments(early.predicted, patterns, masks)
+    splines = Splines(early.positions[patterns] - early.origin, early.probe, early.canvas.shape)
     return slow_phase(splines, measured.tilt - expected.tilt, np.sqrt(measured.brightness / measured.brightness.max()))

@@ -24,6 +24,7 @@ from ptycho_nb.scan import Scan
 
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
+BATCH = 64  # patterns judged at once
 THREADS = 1  # a second one gains nothing on transforms this small
 
 
@@ -128,14 +129,15 @@ class _Run:
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
         self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
-        self.opened, self.mended, self.added = 0, not config.mend_slow_phase or begin is not None, False
+        fresh = begin is None or begin.method == "Network"  # a fit is mended once
+        self.opened, self.mended, self.added = 0, not (config.mend_slow_phase and fresh), False
         self.per_epoch = math.ceil(len(self.fitted) / self.passes.batch_size)
         if earlier is not None:
             self._take_up(earlier)
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
         self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
         epochs = self.total // self.per_epoch
-        self.opened = self.opened if self.mended else opening(epochs)
+        self.opened = self.opened if self.mended else opening(epochs, flat=self.method == "Iterative")
         self.opening = self.opened / epochs  # the share of the run that comes before the slow phase is mended
 
     def _detector(self, device: torch.device) -> Detector:
@@ -156,6 +158,10 @@ class _Run:
         self.fit.load_state(earlier.optimiser)
         self.first_step = self.step = int(earlier.optimiser["step"])
         self.photons, self.rate = float(earlier.optimiser["photons"]), float(earlier.optimiser["rate"])
+        if (before := earlier.settings.get("refinement", {}).get("learning_rate")) and before != self.config.learning_rate:
+            self.rate *= self.config.learning_rate / before
+        if "judged" in earlier.optimiser:
+            self.fit.detector.judged.copy_(torch.from_numpy(earlier.optimiser["judged"]))
         self.mended, self.added = (bool(earlier.optimiser[name]) for name in ("mended", "added"))
         self.opened = int(earlier.optimiser["opened"])
         if earlier.history is not None:
@@ -195,7 +201,7 @@ class _Run:
 
     def _mend(self) -> None:
         """Add the slow phase that the patterns' tilts ask for, where they can be believed, and begin the second course."""
-        slow = lacking(self.scan, self.result())
+        slow = lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen())
         self.mended, self.added = True, slow.believed
         if self.added:
             turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
@@ -207,7 +213,7 @@ class _Run:
         steps = [value for _, value in self.history.steps[-self.per_epoch :]]
         metrics = {"train_loss": sum(steps) / len(steps)}
         if len(self.judged):
-            metrics["val_loss"] = self.fit.misfit(self.judged.tolist())
+            metrics["val_loss"] = self._judged()
         elif self.config.held_pixels:
             metrics["val_loss"] = float(self.fit.detector.judged[self.fitted].mean())
         if self.config.refine_positions:
@@ -215,6 +221,11 @@ class _Run:
         elif self.config.refine_probe and (self.step // self.per_epoch) % RENEWED == 0:
             self.fit.renew()
         self.history.record_epoch(**metrics)
+
+    def _judged(self) -> float:
+        """Mean misfit of the patterns kept out [a pixel]."""
+        parts = [part.tolist() for part in np.split(self.judged, range(BATCH, len(self.judged), BATCH))]
+        return sum(len(part) * self.fit.misfit(part) for part in parts) / len(self.judged)
 
     def preview(self) -> Preview:
         """Object and probe as they are now."""
@@ -267,14 +278,15 @@ def _belongs(begin: Reconstruction, scan: Scan) -> None:
             f"The start is of {len(begin.positions)} patterns of width {begin.probe.shape[-1]}, the scan has {scan.M} of {scan.N}; "
             "give a reconstruction of this scan."
         )
+    if not begin.matches(scan) and not begin.twin().matches(scan):
+        raise InputError("The start's positions are not the scan's, as of a scan turned since; make the start anew from this scan.")
 
 
 def _settings(begin: Reconstruction) -> dict[str, Any]:
-    """What stands behind a start, the epochs of a training as many as it came to."""
-    training, history = begin.settings.get("training"), begin.history
-    if begin.method != "Network" or history is None or not isinstance(training, dict):
+    """What stands behind a start; of a network's, where its history tells them, the epochs that it was trained."""
+    if begin.method != "Network" or begin.history is None:
         return begin.settings
-    return {**begin.settings, "training": {**training, "epochs": history.epochs}}
+    return {**begin.settings, "trained_epochs": begin.history.epochs}
 
 
 def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction | None) -> NDArray[np.float64]:

@@ -49,7 +49,7 @@ class Shifts:
         self.terms = terms or _needed(probe, filters, dropped)
         self.rows, self.columns = [t[0] for t in self.terms], [t[1] for t in self.terms]
         outer = filters[self.rows][:, :, None] * filters[self.columns][:, None, :]
-        self.filters = torch.as_tensor(outer, device=probe.device).to(probe.dtype)  # (R, N, N)
+        self.filters = torch.from_numpy(outer).to(probe.dtype).to(probe.device)  # (R, N, N); some devices have no float64
         self.coefficients = self.weigh(offsets.to(probe.device, probe.real.dtype))
 
     def weigh(self, offsets: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def affordable(photons: float, N: int) -> float:
 
 def _needed(probe: Tensor, filters: np.ndarray, dropped: float) -> list[tuple[int, int]]:
     """The fewest (row term, column term) that leave out at most a share ``dropped`` of the probe's energy."""
-    spectrum = torch.fft.fft2(probe.to(torch.complex128)).abs().square().sum(0).cpu().numpy()
+    spectrum = torch.fft.fft2(probe.cpu().to(torch.complex128)).abs().square().sum(0).numpy()
     power = np.abs(filters) ** 2
     energy = power @ spectrum @ power.T / spectrum.sum()
     order = np.argsort(-energy, axis=None)

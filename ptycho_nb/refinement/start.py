@@ -70,8 +70,10 @@ def start_probe(probe: NDArray[np.complex64], modes: int | None) -> NDArray[np.c
     Further modes are the first one times Hermite-like polynomials, made orthogonal.
     """
     count = modes or len(probe)
-    if count <= len(probe):
-        kept = probe[:count]
+    if count == len(probe):
+        return probe
+    if count < len(probe):
+        kept = by_power(probe)[:count]
     else:
         N = probe.shape[-1]
         axis = np.linspace(-1, 1, N)

@@ -14,6 +14,7 @@ Mag. 16, 22 (1999), on splines.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,6 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import LinearOperator, cg
 
 from ptycho_nb.metrics import probe_diameter
-from ptycho_nb.result import Reconstruction
-from ptycho_nb.scan import Scan
 
 KNOTS = 3  # in a probe's diameter: what is finer leaves its tilt alone
 REACH = 2  # knots on either side that a cubic spline spans
@@ -52,22 +51,26 @@ class Moments:
     tilt: Real
 
 
-def measured_moments(scan: Scan) -> Moments:
-    """Of the scan's own patterns."""
-    return _moments(scan.intensity, scan.mask)
+def moments(photons: Callable[[NDArray[np.int64]], NDArray[np.float32]], patterns: NDArray[np.int64], masks: NDArray[np.bool_]) -> Moments:
+    """Of some patterns, by index, a batch at a time.
 
-
-def expected_moments(scan: Scan, early: Reconstruction) -> Moments:
-    """Of the patterns that an object on the way gives, with its own probe and positions."""
-    batches = (np.arange(first, min(first + BATCH, scan.M)) for first in range(0, scan.M, BATCH))
-    parts = [_moments(early.predicted(some), scan.mask) for some in batches]
+    Parameters
+    ----------
+    photons : callable
+        Indices (B,) to their photons (B, N, N): what was measured, or what an object gives.
+    patterns : int64, shape (M,)
+    masks : bool, shape (K, N, N)
+        Pixels that count; pattern j takes number j modulo K.
+    """
+    batches = np.split(patterns, range(BATCH, len(patterns), BATCH))
+    parts = [_moments(photons(some), masks[some % len(masks)]) for some in batches]
     return Moments(np.concatenate([p.brightness for p in parts]), np.concatenate([p.tilt for p in parts]))
 
 
-def _moments(intensity: NDArray[np.float32], mask: NDArray[np.bool_]) -> Moments:
-    N = mask.shape[0]
+def _moments(intensity: NDArray[np.float32], masks: NDArray[np.bool_]) -> Moments:
+    N = masks.shape[-1]
     slope = 2 * np.pi * (np.arange(N) - N // 2) / N
-    believed = intensity if mask.all() else intensity * mask
+    believed = intensity if masks.all() else intensity * masks
     rows, columns = believed.sum(2, dtype=np.float64), believed.sum(1, dtype=np.float64)
     brightness = np.maximum(rows.sum(1), 1e-12)
     return Moments(brightness, np.stack([rows @ slope, columns @ slope], 1) / brightness[:, None])

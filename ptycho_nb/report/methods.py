@@ -7,20 +7,20 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ptycho_nb import __version__
-from ptycho_nb.checks import noise_r_factor
+from ptycho_nb.checks import r_factors
 from ptycho_nb.config import CONFIGS, Config, DataConfig, InferenceConfig, ModelConfig, RefinementConfig, TrainingConfig
 from ptycho_nb.errors import ConfigError
 from ptycho_nb.history import State
 from ptycho_nb.metrics import overlap, probe_diameter
 from ptycho_nb.model import ScanFacts
-from ptycho_nb.quantities import length
+from ptycho_nb.quantities import length, number, several
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 C = TypeVar("C", bound=Config)
 
-JUDGES = 128  # patterns on which the R of noise is drawn
+ALIKE = 2.0  # factor in photons a pattern within which another scan's dose is not worth a word
 LOSSES = {
     "amplitude": "the squared difference of measured and expected amplitudes (Thibault & Guizar-Sicairos 2012)",
     "poisson": "the negative logarithm of the Poisson likelihood of the photons (Thibault & Guizar-Sicairos 2012)",
@@ -89,21 +89,10 @@ def stated(result: Reconstruction, kind: type[C]) -> C | None:
         return None
 
 
-def number(value: float) -> str:
-    """A number for a text: whole ones with thousands apart, others in three figures."""
-    whole = float(value).is_integer() and abs(value) < 1e7
-    return f"{int(value):,}" if whole else f"{value:.3g}"
-
-
-def several(count: int, word: str) -> str:
-    """So many of something."""
-    return f"{number(count)} {word}" if count == 1 else f"{number(count)} {word}s"
-
-
 def _data(result: Reconstruction, scan: Scan | None) -> list[str]:
     """What was measured, and how densely."""
     M, N = len(result.positions), result.probe.shape[-1]
-    light = "" if scan is None else f" with {number(float(f'{scan.photons:.3g}'))} photons each on average"
+    light = "" if scan is None else f" with {_light(scan.photons)}"
     probe, positions = (result.probe, result.positions) if scan is None else (scan.probe, scan.positions)
     pixel = (
         "The size of an object pixel is not known" if result.pixel_size is None else f"An object pixel is {length(result.pixel_size)} wide"
@@ -128,12 +117,9 @@ def _network(result: Reconstruction, scan: Scan | None) -> list[str]:
     training, model, data = stated(result, TrainingConfig), stated(result, ModelConfig), stated(result, DataConfig)
     if result.method == "Iterative" or training is None or model is None or data is None:
         return []
-    epochs = training.epochs
-    counted = f"a course of {several(epochs, 'epoch')} was planned"
-    if result.history is not None and result.method == "Network":
-        epochs = result.history.epochs
-    if result.history is not None:
-        counted = f"it took {several(epochs, 'epoch')}"
+    taken = result.history.epochs if result.method == "Network" and result.history is not None else result.settings.get("trained_epochs")
+    planned = f"a course of {several(training.epochs, 'epoch')} was planned"
+    counted = f"it took {several(taken, 'epoch')}" if isinstance(taken, int) else planned
     rate = f"a greatest step of {training.learning_rate:g}, a weight decay of {training.weight_decay:g} and seed {training.seed}"
     told = [
         *_lesson(training, data, f"{_architecture(model)} was trained {_on(result, scan)}"),
@@ -179,8 +165,15 @@ def _on(result: Reconstruction, scan: Scan | None) -> str:
         return ""
     if facts.get("digest") == ScanFacts.of(scan).digest:
         return "on these patterns, "
-    patterns = facts.get("M")
-    return f"on another scan of {number(patterns)} patterns, " if isinstance(patterns, int) else "on another scan, "
+    patterns, photons = facts.get("M"), facts.get("photons")
+    if not isinstance(patterns, int) or not isinstance(photons, float):
+        return "on another scan, "
+    apart = not photons / ALIKE < scan.photons < photons * ALIKE
+    return f"on another scan of {several(patterns, 'pattern')}{f' with {_light(photons)}' if apart else ''}, "
+
+
+def _light(photons: float) -> str:
+    return f"{number(float(f'{photons:.3g}'))} photons each on average"
 
 
 def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
@@ -271,7 +264,7 @@ def _misfit(result: Reconstruction, scan: Scan | None) -> list[str]:
     if scan is None or not np.isfinite(result.object).all():
         return []
     found = result.r_factor(scan)
-    noise = noise_r_factor(result.predicted(list(range(0, scan.M, max(1, scan.M // JUDGES)))), scan.mask)
+    _, noise = r_factors(result, scan)
     return [
         f"The misfit R, the sum of the absolute differences of the amplitudes over the sum of the measured amplitudes (Miao et al. 1998),"
         f" is {found:.4f}, where photon noise alone gives {noise:.4f}."

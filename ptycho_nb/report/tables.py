@@ -14,8 +14,7 @@ from ptycho_nb.checks import Finding, checks
 from ptycho_nb.config import CONFIGS, NO_UNIT, Setting
 from ptycho_nb.markup import NOTHING, Markup, joined, tag
 from ptycho_nb.metrics import overlap, probe_diameter, step
-from ptycho_nb.quantities import length
-from ptycho_nb.report.methods import number
+from ptycho_nb.quantities import length, number
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 

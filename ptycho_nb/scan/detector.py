@@ -87,6 +87,11 @@ class Detector:
 
         A bin sums its photons and is believed only when each of its pixels is. Where the window
         reaches over the detector's edge nothing was measured: zero photons, masked.
+
+        Raises
+        ------
+        ScanError
+            No pattern has light there.
         """
         if self.whole:
             return photons, mask
@@ -95,6 +100,8 @@ class Detector:
         kept, believed = np.zeros((len(photons), w, w), photons.dtype), np.zeros((w, w), dtype=bool)
         to = slice(rows.start - start_row, rows.stop - start_row), slice(cols.start - start_col, cols.stop - start_col)
         kept[:, *to], believed[to] = photons[:, rows, cols], mask[rows, cols]
+        if not kept.any():
+            raise ScanError(f"No pattern has light in the {w} x {w} px round {self.center}; check center= and crop=.")
         N, b = self.N, self.bin
         return kept.reshape(-1, N, b, N, b).sum((2, 4), dtype=photons.dtype), np.asarray(believed.reshape(N, b, N, b).all((1, 3)))
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ptycho_nb.errors import ScanError
+from ptycho_nb.errors import InputError, ScanError
 from ptycho_nb.scan.detector import Detector
 from ptycho_nb.scan.door import (
     check_energy,
@@ -47,7 +47,8 @@ class Scan:
     probe : complex64, shape (P, N, N)
         Incoherent modes; ``sum |probe|**2`` is the photons of a pattern where the object is 1.
     truth : complex64, shape (H, W), or None
-        The known object; position (r, c) is its element ``[r, c]``.
+        The known object; position (r, c) is its element ``[r, c]``. Every probe centre lies on it;
+        patches may reach beyond it.
     true_probe, true_positions : like ``probe`` and ``positions``, or None
         What a simulation really used, where ``probe`` and ``positions`` carry errors.
     mask : bool, shape (N, N)
@@ -126,12 +127,31 @@ class Scan:
 
     @property
     def canvas(self) -> Canvas:
-        """The object array that holds every patch: the truth's own, or the least that fits."""
+        """The least object array that holds every patch and, where it is known, the whole truth."""
+        reach = self.N // 2 + (MARGIN if self.truth is None else 0)
+        low = np.floor(self.positions.min(0)).astype(int) - reach
+        high = np.ceil(self.positions.max(0)).astype(int) + reach
         if self.truth is not None:
-            return Canvas((0, 0), (self.truth.shape[0], self.truth.shape[1]))
-        low = np.floor(self.positions.min(0)).astype(int) - self.N // 2 - MARGIN
-        high = np.ceil(self.positions.max(0)).astype(int) + self.N // 2 + MARGIN
+            low, high = np.minimum(low, 0), np.maximum(high, self.truth.shape)
         return Canvas((int(low[0]), int(low[1])), (int(high[0] - low[0]), int(high[1] - low[1])))
+
+    def truth_on(self, canvas: Canvas) -> NDArray[np.complex64]:
+        """The known object as it lies on an object array of ``canvas.shape``, clear (1) beyond what is known.
+
+        Raises
+        ------
+        InputError
+            There is none, or the array lies elsewhere, as that of a twin does.
+        """
+        if self.truth is None:
+            raise InputError(f"{self.name[:40]} has no known object to compare with; simulate_scan makes scans that have one.")
+        low, high = np.maximum(canvas.origin, 0), np.minimum(np.add(canvas.origin, canvas.shape), self.truth.shape)
+        if (low > self.positions.min(0)).any() or (high <= self.positions.max(0)).any():
+            raise InputError(f"The object lies elsewhere than the known one of {self.name[:40]}, as a twin's does; turn it with twin().")
+        found = np.ones(canvas.shape, dtype=np.complex64)
+        to = tuple(slice(int(a), int(b)) for a, b in zip(low - canvas.origin, high - canvas.origin, strict=True))
+        found[to] = self.truth[low[0] : high[0], low[1] : high[1]]
+        return found
 
     def select(self, patterns: ArrayLike) -> Self:
         """The scan of some patterns only, by index or by a boolean of length M.
@@ -146,6 +166,10 @@ class Scan:
             raise ScanError(f"The choice of patterns is empty or reaches outside 0 to {self.M - 1}; choose among the scan's own.")
         true = None if self.true_positions is None else self.true_positions[chosen]
         return replace(self, intensity=self.intensity[chosen], positions=self.positions[chosen], true_positions=true)
+
+    def same(self, other: Scan) -> bool:
+        """Whether every attribute of the other is the same, number by number."""
+        return self is other or all(_equal(vars(self)[name], vars(other)[name]) for name in ATTRIBUTES)
 
     def replace(self, **changes: Any) -> Self:
         """The same scan with some attributes changed, checked again."""
@@ -220,6 +244,12 @@ class Scan:
         modes = f"{len(self.probe)} probe mode" + "s" * (len(self.probe) > 1)
         truth = "truth known" if self.truth is not None else "no truth"
         return f"<Scan {self.name}: {self.M} patterns of {self.N} x {self.N}, {self.photons:.3g} photons each, {modes}, {size}, {truth}>"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(value, other[name]) for name, value in one.items())
+    return np.array_equal(one, other)
 
 
 ATTRIBUTES = tuple(f.name for f in fields(Scan))

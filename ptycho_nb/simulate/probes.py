@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.metrics import probe_diameter
+from ptycho_nb.physics import near_field
 
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
 FloatArray = NDArray[np.floating[Any]]
@@ -59,7 +60,7 @@ def zone_plate(config: SimulationConfig, size: float) -> ComplexArray:
     stop = _edge((rho - config.central_stop) / 0.1) if config.central_stop > 0 else 1.0
     waves = (config.defocus + config.astigmatism * np.cos(2 * theta)) * rho**2 + config.coma * rho**3 * np.cos(theta)
     pupil = _edge((1 - rho) / 0.1) * stop * np.exp(2j * np.pi * waves)
-    return _near_field(_hermite(pupil, config.probe_modes, v, u))
+    return near_field(_hermite(pupil, config.probe_modes, v, u))
 
 
 def lens_radius(config: SimulationConfig, size: float) -> float:
@@ -160,12 +161,6 @@ def _grid(N: int) -> FloatArray:
 def _edge(distance: FloatArray) -> FloatArray:
     """0 to 1 as the distance goes from -1 to 1, half a sine."""
     return np.asarray(0.5 + 0.5 * np.sin(np.pi / 2 * np.clip(distance, -1, 1)))
-
-
-def _near_field(waves: ComplexArray) -> ComplexArray:
-    """Back from the detector: the inverse of ``physics.far_field``."""
-    centred = np.fft.ifftshift(waves, axes=(-2, -1))
-    return np.fft.fftshift(np.fft.ifft2(centred, norm="ortho"), axes=(-2, -1))
 
 
 PROBES: dict[str, Callable[[SimulationConfig, float], ComplexArray]] = {"disk": disk, "gaussian": gaussian, "zone_plate": zone_plate}

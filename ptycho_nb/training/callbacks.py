@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ptycho_nb.config import TrainingConfig
 from ptycho_nb.history import History, State
+from ptycho_nb.quantities import several
 from ptycho_nb.training.result import OptimiserState, Standing
 
 
@@ -56,11 +57,12 @@ def _plateaus(trainer: L.Trainer) -> list[ReduceLROnPlateau]:
 
 
 class Limits(L.Callback):
-    """Ends a training after a time, or when the validation loss has long been no better."""
+    """Ends a training after a time, or when the loss that is watched has long been no better; an earlier run counts for neither."""
 
-    def __init__(self, history: History, config: TrainingConfig) -> None:
-        self.history, self.patience = history, config.early_stop
-        before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
+    def __init__(self, history: History, config: TrainingConfig, watched: str) -> None:
+        self.history, self.patience, self.watched = history, config.early_stop, watched
+        self.first = history.epochs
+        before = history.seconds[-1] if history.seconds else 0.0
         self.end = before + config.time_limit if config.time_limit else float("inf")
 
     def on_train_batch_end(
@@ -71,7 +73,10 @@ class Limits(L.Callback):
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        judged = self.history["val_loss" if "val_loss" in self.history else "train_loss"]
-        if self.patience is not None and len(judged) - 1 - judged.index(min(judged)) >= self.patience:
-            self.history.message = f"No better validation loss for {self.patience} epochs."
+        judged = self.history.metrics.get(self.watched, [])[self.first :]
+        if self.patience is not None and judged and len(judged) - 1 - judged.index(min(judged)) >= self.patience:
+            self.history.message = f"No better {LOSSES[self.watched]} loss for {several(self.patience, 'epoch')}."
             trainer.should_stop = True
+
+
+LOSSES = {"train_loss": "training", "val_loss": "validation"}

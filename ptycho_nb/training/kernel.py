@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from ptycho_nb.history import Control, interrupt_stops
-from ptycho_nb.machine import borrowed_threads
+from ptycho_nb.machine import Shared, borrowed_threads
 
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"  # a deterministic Trainer sets it
@@ -32,35 +31,10 @@ def borrowed_kernel(control: Control) -> Iterator[None]:
         yield
 
 
-class Process:
-    """Settings of the whole process: the first training takes them, the last one gives them back."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._borrowers = 0
-        self._found = ExitStack()
-
-    @contextmanager
-    def borrowed(self) -> Iterator[None]:
-        """Ours inside."""
-        with self._lock:
-            if not self._borrowers:
-                self._take()
-            self._borrowers += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._borrowers -= 1
-                if not self._borrowers:
-                    self._found.close()
-
-    def _take(self) -> None:
-        with ExitStack() as stack:
-            stack.callback(torch.set_num_threads, torch.get_num_threads())
-            stack.enter_context(_torch_flags())
-            stack.enter_context(_quiet_lightning())
-            self._found = stack.pop_all()
+@contextmanager
+def _settings() -> Iterator[None]:
+    with _torch_flags(), _quiet_lightning():
+        yield
 
 
 @contextmanager
@@ -97,4 +71,4 @@ def _quiet_lightning() -> Iterator[None]:
             logger.setLevel(level)
 
 
-PROCESS = Process()
+PROCESS = Shared(_settings)

@@ -133,7 +133,7 @@ def _run(module: PtychoPINN, batches: Loaders, history: History, standing: Stand
     """Fit to the planned epoch: first the rest of a broken one, then the whole ones."""
     per_epoch = len(batches.train)
     total = standing.steps + (standing.planned - standing.epoch) * per_epoch - standing.batches
-    limits = Limits(history, module.training_config)
+    limits = Limits(history, module.training_config, module.monitor)
     while standing.epoch < standing.planned:
         epochs = 1 if standing.batches else standing.planned - standing.epoch
         history.more_to_come = standing.epoch + epochs < standing.planned

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from os import PathLike
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 
 from ptycho_nb.config import Config, SimulationConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, close_all, tag
-from ptycho_nb.ui.forms import FileSource, Source
+from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, tag
+from ptycho_nb.ui.forms import Origin, Source, earlier_and_later, files_of, origin, same_origin
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
+from ptycho_nb.ui.panels.remains import bundle
 from ptycho_nb.ui.panels.run import Run
 from ptycho_nb.ui.panels.task import Task
 
@@ -34,6 +33,8 @@ class Desk:
     ----------
     widget : widgets.VBox
     scan, reconstruct, object, patterns, runs : panels
+    result : Reconstruction or None
+        Of the last run that gave one, whatever scan is loaded now.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,8 @@ class Desk:
         self._task = Task(self.problem.put, lambda _: None)
         self._closing = threading.Event()
         self._line, self._later = "", ""  # the news, and which scan waits for the end of a run
+        self._turn = threading.Lock()
+        self._asked: tuple[Given | None, tuple[Config, ...], str | None] | None = None  # by a cell that ran during a reset
         self.widget = self._built()
         self._place()
         self._ask(False)
@@ -66,11 +69,16 @@ class Desk:
 
     def _place(self) -> None:
         """New panels, wired to each other."""
+        self.result: Reconstruction | None = None
+        self._recorded: tuple[Scan, Source] | None = None  # the scan on the desk before its positions were turned
+        self._origin: Origin = None
+        self._anew = ""
         self.scan, self.reconstruct = ScanPanel(), ReconstructPanel()
         self.object, self.patterns, self.runs = ObjectPanel(), PatternPanel(), RunsPanel()
         self.scan.on_scan(self._take_scan)
         self.reconstruct.on_begin(self._begun)
         self.reconstruct.on_end(self._ended)
+        self.runs.on_forget(self._forgot)
         self.tab.children = [panel.widget for panel in self.panels]
         self.tab.titles = TITLES
         self.tab.selected_index = 0
@@ -87,32 +95,34 @@ class Desk:
         self.news.put(f"{line} {self._later}".strip())
 
     def take(self, given: Given | None, configs: tuple[Config, ...], method: str | None) -> None:
-        """Set what a cell asks for; a run under way keeps its own.
+        """Set what a cell asks for; a run under way keeps its own, and a scan that is here already stays, its positions turned or not.
 
         Raises
         ------
         InputError
             There is no such method, or a setting of a kind the panel has no form for.
         """
-        if given is None and not configs and method is None:
-            return
-        if self.reconstruct.busy:
+        with self._turn:
+            if self._closing.is_set():
+                self._asked = given, configs, method
+                return
+        self.problem.put()
+        settled, here = self.reconstruct.shows(*configs, method=method), given is None or same_origin(self._origin, origin(given))
+        if self.reconstruct.busy and not (settled and here):
             self.problem.put("A run is under way and keeps its scan and settings; stop it, then run this cell again.")
             return
-        self.problem.put()
-        self.reconstruct.set(*configs, method=method)
-        if given is not None and not self._has(given):
+        if not settled:
+            self.reconstruct.set(*configs, method=method)
+        if given is not None and not here:
             self.scan.open(given)
-
-    def _has(self, given: Given) -> bool:
-        """Whether that is what is on the desk, so that running a cell again loses nothing."""
-        if isinstance(given, Scan):
-            now = self.scan.scan
-            return now is not None and _alike(now, given)
-        return self.scan.scan is not None and self.scan.source == given
 
     def _take_scan(self) -> None:
         """A new scan is there: take it up, now or at the end of the run."""
+        if self.scan.recorded is not None and self.scan.recorded is not self._recorded:
+            self._recorded = scan, source = self.scan.recorded
+            now = origin(scan if source is None else source)
+            self._anew = ", changed since it was last taken up" if earlier_and_later(self._origin, now) else ""
+            self._origin = now
         if not self._took_scan():
             self._task.start(lambda _: self._take_later())
 
@@ -127,11 +137,11 @@ class Desk:
             self._later = f"It keeps its scan; {scan.name} is taken up when it has ended."
             self.say(self._line)
             return False
-        self._later = ""
+        anew, self._anew, self._later = self._anew, "", ""
         self.problem.put()
         self.reconstruct.source = self.scan.source
         self.patterns.show(scan)
-        self.say(f"Scan {scan.name}: {scan.M} patterns of {scan.N} × {scan.N}. Next: 2 Reconstruct, Start.")
+        self.say(f"Scan {scan.name}{anew}: {scan.M} patterns of {scan.N} × {scan.N}. Next: 2 Reconstruct, Start.")
         return True
 
     def _take_later(self) -> None:
@@ -147,12 +157,18 @@ class Desk:
 
     def _ended(self, run: Run) -> None:
         self.runs.refresh()
+        self.problem.put()
         if run.result is None:
             self.say(f"{run.name}: {run.state}; what ended it stands in 2 Reconstruct.")
             return
-        self.object.show(run.result, run.scan, python=run.python, inputs=_files(run.source))
+        self.result = run.result
+        self.object.show(run.result, run.scan, python=run.python, inputs=files_of(run.source))
         self.patterns.show(run.scan, run.result)
         self.say(f"{run.name}: {run.state}. Look at it in 3 Object and 4 Patterns, or compare runs in 5 Runs.")
+
+    def _forgot(self, run: Run) -> None:
+        if run.result is not None:
+            self.object.forget(run.result)
 
     def _enlarge(self, change: dict[str, Any]) -> None:
         (self.widget.add_class if change["new"] else self.widget.remove_class)(LARGE)
@@ -175,9 +191,13 @@ class Desk:
         for panel in self.panels:
             panel.close()
         self.problem.put()
-        self._closing.clear()
         self._later = ""
         self._place()
+        with self._turn:
+            self._closing.clear()
+            asked, self._asked = self._asked, None
+        if asked is not None:
+            self.take(*asked)
 
     def close(self) -> None:
         """Stop what runs; leave no widget and no thread behind."""
@@ -221,8 +241,8 @@ class App:
 
     @property
     def result(self) -> Reconstruction | None:
-        """Of the last run."""
-        return self._desk.reconstruct.result
+        """Of the last run that gave one."""
+        return self._desk.result
 
     @property
     def panels(self) -> Desk:
@@ -236,11 +256,11 @@ class App:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panels; a picture of the last result, or else of the scan, where widgets cannot be shown."""
         desk = self._desk
-        still = (desk.scan if self.result is None else desk.reconstruct)._repr_mimebundle_()
-        return dict(still) | dict(desk.widget._repr_mimebundle_()) | {"text/plain": repr(self)}
+        still = desk.scan._repr_mimebundle_() if self.result is None else bundle(self.result)
+        return dict(still) | bundle_of(self, desk.widget)
 
     def _ipython_display_(self) -> None:
-        """The panels, and under them two plain outputs for the pictures that stay."""
+        """The panels, and under them plain outputs for the pictures that stay."""
         shown = self._repr_mimebundle_()
         if self.result is not None:  # its picture stands below
             shown.pop("image/png", None)
@@ -274,19 +294,6 @@ class _Desks:
                 return
             self._desk = None
         desk.close()  # without the lock: a listener of the run that it waits for may ask for an App
-
-
-def _files(source: Source) -> tuple[StrPath, ...]:
-    """The files that a scan was read from, which no export may overwrite."""
-    if isinstance(source, FileSource):
-        return (source.path,)
-    return (source,) if isinstance(source, str | PathLike) else ()
-
-
-def _alike(one: Scan, other: Scan) -> bool:
-    """The same measurement: patterns, positions and probe."""
-    pairs = ((one.intensity, other.intensity), (one.positions, other.positions), (one.probe, other.probe))
-    return one is other or (one.name == other.name and all(np.array_equal(a, b) for a, b in pairs))
 
 
 DESKS = _Desks(Desk)

@@ -13,7 +13,6 @@ from ptycho_nb.lessons.design.waves import (
     guessed,
     likeness,
     mixed,
-    near_field,
     photons_of,
     two_objects,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "guessed",
     "likeness",
     "mixed",
-    "near_field",
     "pattern_scale",
     "photons_of",
     "two_objects",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import InputError, unknown
-from ptycho_nb.physics import far_field, intensity, shift, whole_and_rest
+from ptycho_nb.physics import far_field, intensity, near_field, shift, whole_and_rest
 from ptycho_nb.simulate import simulate_object
 
 Complex = NDArray[np.complexfloating[Any, Any]]
@@ -87,11 +87,6 @@ def forward(canvas: Complex, probe: Complex, position: tuple[float, float]) -> F
     detected = far_field(exit_wave)
     steps = (np.asarray(wave) for wave in (patch, moved, exit_wave, detected, intensity(detected)))
     return Forward((float(position[0]), float(position[1])), *steps)
-
-
-def near_field(wave: Complex) -> Complex:
-    """Back from the detector: the inverse of ``physics.far_field``, for any shape (H, W)."""
-    return np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(wave), norm="ortho"))
 
 
 def photons_of(wave: Complex) -> Real:

@@ -55,6 +55,6 @@ OWN_DATA: dict[str, Exercise] = {
             "a": "Then no way round would fit much better than the others.",
             "c": "Swapped axes rank as *rows and columns swapped*.",
         },
-        why="Both turn the positions by 180°. The photons cannot tell them apart: one gives the object, the other its twin.",
+        why="Both turn the positions by 180°. Photons cannot tell them apart, a known stage can: one gives the object, one its twin.",
     ),
 }

@@ -14,8 +14,8 @@ QUICKSTART: dict[str, Exercise] = {
         letter="b",
         hints={
             "a": "Even the true object has an R, for photons are counted: which number above tells how much?",
-            "c": "More photons lower the R of noise alone; here the fit lies below that R: what else can it have described?",
+            "c": "More photons lower the R of noise alone; here the fit lies far below that R: what else can it have described?",
         },
-        why="Noise alone gives an R; a fit below it has bent the object to follow the noise of the patterns it was fitted to.",
+        why="A fit of p numbers to n measured ones ends near √(1 − p/n) of the R of noise; at half of it p is ¾ n: it fits noise.",
     ),
 }

@@ -56,7 +56,7 @@ READING: dict[str, Exercise] = {
     ),
     "3.3": Made(
         judge=flat_and_whole,
-        why="Unwrapped first, flattened then, and cut to where the light was: now a difference of phase is a difference of the sample.",
+        why="Unwrapped, flattened, cut to where the light was; the plane is that of most of the region, so read differences close by.",
         solution='answer = ViewConfig(unwrap=True, remove_ramp=True, crop="scanned")',
         right=[ViewConfig(unwrap=True, remove_ramp=True, crop="scanned", phase_map="gray")],
         wrong=[

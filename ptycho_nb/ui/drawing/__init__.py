@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ptycho_nb.ui.drawing.bundle import bundle_of, closed_in_words, is_closed
 from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
 from ptycho_nb.ui.drawing.fold import Fold
@@ -29,12 +30,15 @@ __all__ = [
     "OwnKeys",
     "Pane",
     "PreviewFrame",
+    "bundle_of",
     "close_all",
+    "closed_in_words",
     "code",
     "coloured",
     "curves_svg",
     "escaped",
     "inlined",
+    "is_closed",
     "joined",
     "loss_svg",
     "object_images",

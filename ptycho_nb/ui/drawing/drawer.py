@@ -56,7 +56,7 @@ class Frame:
 
 
 class Drawer:
-    """Listens to a run and draws it, each frame at its own pace; a frame that fails is left out from there on.
+    """Listens to a run and draws it, each frame at its own pace; a frame that fails is left out until another history comes.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ class Drawer:
     """
 
     def __init__(self, frames: Sequence[Frame], over: Callable[[], bool] | None = None) -> None:
-        self.frames = list(frames)
+        self._all = tuple(frames)
+        self.frames = list(self._all)
         self._over = over
         self._history: History | None = None
         self._told = 0
@@ -76,7 +77,9 @@ class Drawer:
 
     def __call__(self, history: History) -> None:
         """The listener: notes and returns."""
-        self._history = history
+        if history is not self._history:
+            with self._lock:
+                self._history, self.frames = history, list(self._all)
         self._told += 1
         for frame in self.frames:
             self._guarded(frame, lambda frame=frame: frame.note(history))  # type: ignore[misc]
@@ -114,7 +117,7 @@ class Drawer:
         return self._ended.wait(seconds)
 
     def _draw(self) -> None:
-        due = dict.fromkeys(self.frames, 0.0)
+        due = dict.fromkeys(self._all, 0.0)
         while True:
             while not (self._end.is_set() or (self._over is not None and self._over())):
                 for frame in self.frames:
@@ -149,7 +152,8 @@ class Drawer:
             return action()
         except Exception:
             log.exception("A drawing failed and is left out from here on; the run goes on.")
-            self.frames = [other for other in self.frames if other is not frame]
+            with self._lock:
+                self.frames = [other for other in self.frames if other is not frame]
         try:
             frame.switch_off()
         except Exception:

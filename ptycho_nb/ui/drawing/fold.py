@@ -8,6 +8,8 @@ from typing import Any
 import ipywidgets as widgets
 import traitlets
 
+from ptycho_nb.quantities import several
+
 CLOSED, OPEN = "▸", "▾"
 
 
@@ -30,7 +32,7 @@ class Fold(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def __init__(self, parts: Sequence[widgets.Widget], titles: Sequence[str], selected_index: int | None = None) -> None:
         self.parts = tuple(parts)
-        self._titles = list(titles)
+        self._titles, self._problems = list(titles), [0] * len(self.parts)
         self.headers = tuple(widgets.ToggleButton(tooltip="Open or close") for _ in self.parts)
         super().__init__([widget for pair in zip(self.headers, self.parts, strict=True) for widget in pair])
         self.add_class("pnb-fold")
@@ -51,6 +53,12 @@ class Fold(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._titles[number] = title
         self._arrange()
 
+    def count_problems(self, number: int, problems: int) -> None:
+        """Say in a header how many problems lie under it, so that a closed one hides none."""
+        if problems != self._problems[number]:
+            self._problems[number] = problems
+            self._arrange()
+
     def _pressed(self, number: int) -> Any:
         def pressed(change: dict[str, Any]) -> None:
             if change["new"]:
@@ -64,6 +72,10 @@ class Fold(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Show the part that is open and no other."""
         for number, (header, part) in enumerate(zip(self.headers, self.parts, strict=True)):
             is_open = number == self.selected_index
-            header.description = f"{OPEN if is_open else CLOSED} {self._titles[number]}"
+            header.description = f"{OPEN if is_open else CLOSED} {self._titles[number]}{self._told(number)}"
             header.value = is_open
             part.layout.display = None if is_open else "none"
+
+    def _told(self, number: int) -> str:
+        problems = self._problems[number]
+        return f" ● {several(problems, 'problem')}" if problems else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from IPython import get_ipython
@@ -20,6 +22,8 @@ class Keepsake:
 
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
+        self._showing = threading.Lock()
+        self._above: object = None  # the picture of the panel that it stands below
 
     @property
     def shown(self) -> bool:
@@ -36,6 +40,29 @@ class Keepsake:
         """Show this from now on."""
         if self._handle is not None:
             self._handle.update(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+    def show_below(self, panel: Callable[[], Mapping[str, Any]]) -> None:
+        """Put a panel under the cell that runs now, and below it this, empty until there is another picture than the panel's own.
+
+        Parameters
+        ----------
+        panel : callable
+            Gives the panel as an output of a cell, with the picture that it has now.
+        """
+        with self._showing:
+            bundle = dict(panel())
+            self._above = bundle.get(PNG)
+            Keepsake().show(bundle)
+            self.show()
+
+    def keep(self, still: Callable[[], Mapping[str, Any]]) -> None:
+        """Show the picture that this gives from now on; it is not asked where no cell has the output."""
+        with self._showing:  # a panel on its way to the screen has it, or is told of it after
+            if self._handle is None:
+                return
+            bundle = dict(still())
+            if bundle.get(PNG) != self._above:
+                self.put(bundle)
 
 
 def pictured(picture: Picture) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a page does not do for a panel by itself: keys that stay in it, and sliders that have names."""
+"""What a page does not do for a panel by itself: keys that stay in it, and what a screen reader is told."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ const take = (event) => event.target.closest?.(".pnb-panel .lm-TabBar-tab")?.foc
 # The handle of a slider has no name, tells powers of ten as the exponent, and can be reached by Tab though its
 # widget may not: its name is the label of the slider, or else of the box beside it.
 SLIDERS = """
-const told = (element, name, value) => element.getAttribute(name) === value || element.setAttribute(name, value);
 const labelled = (element) => [...element.querySelectorAll(".widget-label")].map((label) => label.textContent.trim()).find(Boolean);
-const name = () => {
+const nameSliders = () => {
   for (const handle of document.querySelectorAll(":is(.pnb-panel, .pnb-form) .noUi-handle")) {
     const slider = handle.closest(".jupyter-widgets"), readout = slider.querySelector(".widget-readout");
     const words = labelled(slider) ?? labelled(slider.parentElement) ?? slider.title;
@@ -37,7 +36,24 @@ const name = () => {
 };
 """
 
-SCRIPT = f"""{KEYS}{SLIDERS}
+# News and problems are read out where the place that they come to is one of news or problems before they come.
+# The header of a fold says whether it is open.
+REGIONS = """
+const nameRegions = () => {
+  for (const role of ["status", "alert"])
+    for (const place of document.querySelectorAll(`.pnb-${role} > .widget-html-content`)) told(place, "role", role);
+  for (const header of document.querySelectorAll(".pnb-fold > .pnb-header"))
+    told(header, "aria-expanded", String(header.classList.contains("mod-active")));
+};
+"""
+
+SCRIPT = f"""{KEYS}
+const told = (element, name, value) => element.getAttribute(name) === value || element.setAttribute(name, value);
+{SLIDERS}{REGIONS}
+const name = () => {{
+  nameSliders();
+  nameRegions();
+}};
 export default {{ render() {{
   let frame = 0;
   const seen = new MutationObserver(() => {{ frame ||= requestAnimationFrame(() => {{ frame = 0; name(); }}); }});
@@ -56,7 +72,7 @@ export default {{ render() {{
 
 
 class OwnKeys(anywidget.AnyWidget):
-    """Unseen; while it is on a page, a notebook's one-key shortcuts do nothing in any of its panels, and their sliders bear names."""
+    """Unseen; while it is on a page, one-key shortcuts do nothing in any of its panels, and a screen reader is told what it needs."""
 
     _esm = SCRIPT
 

@@ -38,7 +38,7 @@ class _Part:
         """Take what is new."""
         for _, value in self.history.steps[self.train.length :]:
             self.train.add(value)
-        for value in self.history.metrics.get("val_loss", [])[self.val.length :]:
+        for _, value in self.history.validation[self.val.length :]:
             self.val.add(value)
 
     def lines(self, before: int, smoothing: float) -> list[Line]:
@@ -47,14 +47,14 @@ class _Part:
         places, values = self.train.drawn(smoothing)
         lines = [Line(f"{name}training", before + places, values)]
         if self.val.length:
-            epochs, losses = self.val.drawn()
-            ends = np.interp(epochs, np.arange(self.val.length) + 1, self.history.epoch_ends[: self.val.length])
-            lines.append(Line(f"{name}validation", before + ends, losses))
+            times, losses = self.val.drawn()
+            steps = [step for step, _ in self.history.validation[: self.val.length]]
+            lines.append(Line(f"{name}validation", before + np.interp(times, np.arange(len(steps)) + 1, steps), losses))
         return lines
 
 
 class LossFrame(Frame):
-    """Training loss by step and validation loss by epoch, with a choice of scale and smoothing.
+    """Training and validation loss by step, with a choice of scale and smoothing.
 
     The parts of one run stand one after the other where they are announced; otherwise a new
     history takes the place of the one before.
@@ -152,11 +152,17 @@ class PreviewFrame(Frame):
         self._seen = listener
 
     def of(self, scan: Scan) -> None:
-        """Draw runs on this scan from now on."""
-        self._scan, self._fresh = scan, None
+        """Draw runs on this scan from now on, beginning with nothing."""
+        self.clear()
+        self._scan = scan
         chosen = np.unique(np.linspace(0, scan.M - 1, min(scan.M, JUDGES)).round().astype(int))
         self._judged = scan.select(chosen)
+
+    def clear(self) -> None:
+        """Show nothing: what was drawn is of another run or scan."""
         self._wanted.clear()
+        self._fresh = None
+        self.pane.put()
 
     def note(self, history: History) -> None:
         if self._wanted.is_set():

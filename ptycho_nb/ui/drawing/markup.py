@@ -19,21 +19,22 @@ class Pane(widgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
     content
         What it shows at first; text is escaped, ``Markup`` stays.
     role : str, optional
-        What it is to a screen reader: "status" for news, "alert" for a problem.
+        What it is to a screen reader: "status" for news, "alert" for a problem. ``OwnKeys`` gives it
+        to the place, which stands while its text changes: what changes in it is read out.
     kind : str
         The class that the style sheet knows it by.
     """
 
     def __init__(self, *content: object, role: str | None = None, kind: str = "text", **traits: Any) -> None:
         super().__init__(**traits)
-        self._role = role
         self.add_class(f"pnb-{kind}")
+        if role is not None:
+            self.add_class(f"pnb-{role}")
         self.put(*content)
 
     def put(self, *content: object) -> int:
         """Show this and nothing else; the bytes that went to the screen, 0 where it showed this already."""
-        inside = joined(*content)
-        page = tag("div", inside, role=self._role) if inside and self._role else inside
+        page = joined(*content)
         if page == self.value:
             return 0
         self.value: str = str(page)

@@ -9,6 +9,7 @@ from typing import Any, Self
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures import loss_curves
 from ptycho_nb.history import History, State
+from ptycho_nb.ui.drawing.bundle import bundle_of
 from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
 from ptycho_nb.ui.drawing.keepsake import Keepsake, pictured
@@ -40,17 +41,17 @@ class LossPlot:
         self._heard = 0.0
 
     def show(self) -> Self:
-        """Put the plot under the cell that runs now."""
-        if not self._output.shown:
-            self._output.show(self._live())
+        """Put the plot under the cell that runs now, also where that cell runs again."""
+        self._output.show(self._live())
         return self
 
     def _live(self) -> dict[str, Any]:
-        return dict(self.frame.widget._repr_mimebundle_()) | {"text/plain": repr(self)}
+        return bundle_of(self, self.frame.widget)
 
     def __call__(self, history: History) -> None:
         """The listener: notes and returns; at the very end it waits for the last frame."""
-        self.show()
+        if not self._output.shown:
+            self.show()
         self._history, self._heard = history, time.monotonic()
         self._drawer(history)
         self._drawer.start()

@@ -40,7 +40,7 @@ STYLE = tag(
 .pnb-form .widget-hslider { overflow: visible; margin-right: 10px; }
 .pnb-news { grid-column: 1 / -1; }
 .pnb-changed { color: var(--jp-ui-font-color2, #666); padding-left: 128px; font-size: 0.92em; }
-.pnb-problem, .pnb-panel [role=alert] { font-weight: 600;
+.pnb-problem, .pnb-panel .pnb-alert { font-weight: 600;
   color: color-mix(in srgb, var(--jp-error-color1, #d32f2f) 72%, var(--jp-ui-font-color0, #000)); }
 .pnb-form .pnb-problem { padding-left: 128px; }
 .pnb-pictures { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
@@ -107,12 +107,16 @@ STYLE = tag(
 .pnb-answers .widget-radio-box label { display: flex; align-items: flex-start; gap: 6px; white-space: normal; height: auto;
   max-width: 60em; line-height: 1.45; margin-bottom: 4px; }
 .pnb-answers .widget-radio-box label input { order: -1; flex: none; margin: 2px 0 0; }
-.pnb-ambiguous { flex-wrap: wrap; align-items: flex-start; gap: 4px 22px; }
-.pnb-ambiguous .pnb-pictures { width: 210px; gap: 6px; }
+.pnb-work { flex-wrap: wrap; align-items: flex-start; gap: 4px 22px; }
+.pnb-changes { flex: 1 1 330px; max-width: 470px; max-height: 600px; overflow-y: auto; flex-wrap: nowrap; }
+.pnb-changes > * { flex: none; }
+@media (max-width: 1200px) { .pnb-changes { max-width: none; max-height: 290px; } }
+.pnb-ambiguous { flex: 3 1 480px; min-width: 0; flex-wrap: wrap; align-items: flex-start; gap: 4px 22px; }
+.pnb-ambiguous .pnb-pictures { width: 258px; gap: 6px; }
 .pnb-ambiguous > :last-child { flex: 1 1 260px; min-width: 0; }
 .pnb-panel h4 { margin: 6px 0 2px; font-size: 1em; }
-.pnb-row .pnb-pictures img { width: 100px; }
-.pnb-row figcaption { max-width: 102px; font-size: 0.84em; line-height: 1.25; }
+.pnb-row .pnb-pictures img { width: 126px; }
+.pnb-row figcaption { max-width: 126px; font-size: 0.84em; line-height: 1.25; }
 .pnb-likeness caption { text-align: left; font-weight: 600; padding: 6px 0 2px; }
 .pnb-likeness th, .pnb-likeness td { text-align: left; line-height: 1.3; vertical-align: top; padding: 2px 10px 2px 0;
   font-variant-numeric: tabular-nums; }

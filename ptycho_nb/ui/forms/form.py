@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from ptycho_nb.config import Config
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all
+from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, bundle_of, close_all, is_closed
 from ptycho_nb.ui.forms.control import Field, Look
 
 C = TypeVar("C", bound=Config)
@@ -44,6 +44,8 @@ class Form(Generic[C]):
         self._listeners: list[Callable[[], None]] = []
         self._quiet = False
         self._alone: widgets.VBox | None = None  # what a cell of its own shows
+        self._rare = [f for f in self.fields.values() if f.setting.advanced]
+        self._fold = Fold([_grid(self._rare)], titles=("Advanced",), selected_index=None) if self._rare else None
         self.preset = widgets.Dropdown(
             options=[OWN, *self._presets()], description="Preset", tooltip="Settings that go together", layout={"width": "210px"}
         )
@@ -55,13 +57,9 @@ class Form(Generic[C]):
 
     def _built(self, title: str) -> widgets.VBox:
         basic = [f for f in self.fields.values() if not f.setting.advanced]
-        rare = [f for f in self.fields.values() if f.setting.advanced]
         head = widgets.HBox([Pane(title, kind="title"), *([self.preset] if self._presets() else []), self.reset])
         head.add_class("pnb-bar")
-        parts: list[widgets.Widget] = [Pane(STYLE, kind="style"), head, _grid(basic)]
-        if rare:
-            parts.append(Fold([_grid(rare)], titles=("Advanced",), selected_index=None))
-        return widgets.VBox(parts)
+        return widgets.VBox([Pane(STYLE, kind="style"), head, _grid(basic), *([] if self._fold is None else [self._fold])])
 
     def _presets(self) -> dict[str, C]:
         """By name, where they differ at all."""
@@ -78,6 +76,10 @@ class Form(Generic[C]):
             A field cannot take what was entered; ``problems`` holds the sentences.
         """
         return self.kind(**self._values())
+
+    def shows(self, config: Config) -> bool:
+        """Whether this is what it says."""
+        return not self.problems and self.config == config
 
     def set(self, config: C) -> None:
         """Show this config.
@@ -115,10 +117,10 @@ class Form(Generic[C]):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The form in a cell of its own, where no panel keeps its keys."""
-        if self._alone is None:
+        if self._alone is None and not is_closed(self.widget):
             self._alone = widgets.VBox([OwnKeys(), self.widget])
             self._alone.add_class("pnb-panel")
-        return dict(self._alone._repr_mimebundle_()) | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget if self._alone is None else self._alone)
 
     def __repr__(self) -> str:
         return f"<Form of {self.kind.__name__}: {len(self.problems)} problems>"
@@ -145,6 +147,8 @@ class Form(Generic[C]):
         changed = good.changes()
         for name, field in self.fields.items():
             field.tell(self.problems.get(name), name in changed)
+        if self._fold is not None:
+            self._fold.count_problems(0, sum(field.setting.name in self.problems for field in self._rare))
         self._name_preset(None if self.problems else good)
         for listener in list(self._listeners):
             listener()

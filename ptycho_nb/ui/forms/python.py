@@ -10,6 +10,7 @@ from typing import Any
 
 import ptycho_nb
 from ptycho_nb.config import Config, SimulationConfig
+from ptycho_nb.files import StrPath
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ def oriented_source(source: Source, orientation: Mapping[str, bool]) -> Source:
             return Oriented(source.source, orientation)
         case _:
             return FileSource(source, {}, orientation)
+
+
+def files_of(source: Source) -> tuple[StrPath, ...]:
+    """The files that a scan was read from."""
+    if isinstance(source, FileSource):
+        return (source.path,)
+    return (source,) if isinstance(source, str | PathLike) else ()
 
 
 def show_python(lines: Iterable[str], source: Source = None) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
 from ptycho_nb.config_file import load_configs, save_configs
 from ptycho_nb.errors import InputError
-from ptycho_nb.ui.drawing import Pane, close_all, tag
+from ptycho_nb.ui.drawing import Pane, close_all
+from ptycho_nb.ui.forms.destination import Destination
 from ptycho_nb.ui.forms.form import Form
 
 
@@ -33,11 +33,12 @@ class SettingsFile:
         self.path = widgets.Text("settings.yaml", description="File", placeholder="settings.yaml", tooltip=tip, continuous_update=False)
         self.save = widgets.Button(description="Save settings", tooltip="Write every setting to this file, YAML or JSON by its ending")
         self.load = widgets.Button(description="Load settings", tooltip="Take every setting from this file")
-        self.news = Pane(kind="news")
+        self.news, self.problem = Pane(role="status", kind="news"), Pane(role="alert", kind="problem")
         bar = widgets.HBox([self.path, self.save, self.load])
         bar.add_class("pnb-bar")
-        self.widget = widgets.VBox([bar, self.news])
-        self._asked: Path | None = None
+        self.widget = widgets.VBox([bar, self.news, self.problem])
+        self._destination = Destination("settings.yaml", self.news.put)
+        self.path.observe(lambda _: self._destination.forget(), "value")
         self.save.on_click(lambda _: self._guarded(self._save))
         self.load.on_click(lambda _: self._guarded(self._load))
 
@@ -54,35 +55,24 @@ class SettingsFile:
         """Take it away."""
         close_all(self.widget)
 
-    def _guarded(self, action: Any) -> None:
+    def _guarded(self, action: Callable[[], object]) -> None:
+        self.news.put()
+        self.problem.put()
         try:
             action()
         except InputError as error:
-            self.news.put(tag("div", str(error), role="alert", class_="pnb-problem"))
+            self.problem.put(str(error))
 
     def _save(self) -> None:
         configs = [form.config for form in self.forms.values()]
-        path = self._named()
-        if path.exists() and self._asked != path:
-            self._asked = path
-            self._say(f"{path} exists. Press Save settings once more to replace it.")
-            return
-        save_configs(path, *configs)
-        self._asked = None
-        self._say(f"Saved: {path}")
+        path = self._destination.path(self.path.value.strip())
+        if self._destination.may_write(path, "Save settings"):
+            save_configs(path, *configs)
+            self.news.put(f"Saved: {path}")
 
     def _load(self) -> None:
-        path = self._named()
+        path = self._destination.path(self.path.value.strip())
         configs = load_configs(path)
         for section, form in self.forms.items():
             form.set(configs[section])
-        self._say(f"Loaded: {path}")
-
-    def _named(self) -> Path:
-        name = self.path.value.strip()
-        if not name or "\x00" in name:
-            raise InputError("There is no file name; write one such as settings.yaml.")
-        return Path(name).expanduser().absolute()
-
-    def _say(self, text: str) -> None:
-        self.news.put(tag("div", text, role="status"))
+        self.news.put(f"Loaded: {path}")

@@ -22,7 +22,7 @@ class Dial:
     limits : (float, float, float)
         Least, greatest, step of the slider; the box takes any number between the first two, whole ones where the step is an int.
     value : float
-        Within the limits.
+        At first; one outside the limits is brought to the nearer of them, and that is said.
     tip : str
         The tooltip.
     changed : callable
@@ -41,6 +41,7 @@ class Dial:
         self, name: str, limits: tuple[float, float, float], value: float, tip: str, changed: Callable[[], object], *, log: bool = False
     ) -> None:
         self.name, self.limits, self._changed, self._log = name, limits, changed, log
+        asked, value = value, min(max(value, limits[0]), limits[1])
         self._value, self._quiet = value, False
         width, style = {"width": "272px"}, {"description_width": "196px"}
         self.box = widgets.Text(written(value), description=name, tooltip=tip, continuous_update=False, layout=width, style=style)
@@ -52,6 +53,8 @@ class Dial:
         row = widgets.HBox([self.box, self.slider])
         row.add_class("pnb-dial")
         self.widget = widgets.VBox([row, self._problem])
+        if asked != value:
+            self._problem.put(f"{name}: {written(asked)} was asked for; {written(value)} is the nearest that can be shown here.")
         self.box.observe(self._typed, "value")
         self.slider.observe(self._slid, "value")
 

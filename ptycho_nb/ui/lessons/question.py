@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.lessons.exercises import Answered, Choice, Made, Verdict, check, exercise
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, bundle_of, close_all, tag
 
 BLANK = {"a letter": "Choose an answer first.", "a number": "Enter a number first."}
 
@@ -81,7 +81,7 @@ class Question:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The question; in words where widgets cannot be shown."""
-        return dict(self.widget._repr_mimebundle_()) | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget)
 
     def __repr__(self) -> str:
         said = f"<Question {self.number}: {self.verdict.answered}>"

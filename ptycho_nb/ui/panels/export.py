@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from ptycho_nb.history import Control
 from ptycho_nb.report import methods_text, write_report
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Pane, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, Pane, bundle_of, close_all, tag
+from ptycho_nb.ui.forms import Destination
 from ptycho_nb.ui.panels.copying import CopyButton
 from ptycho_nb.ui.panels.task import LONGEST_END, Task
 from ptycho_nb.views import View
@@ -76,7 +76,7 @@ class ExportBar:
         self.news, self.problem = Pane(role="status", kind="news"), Pane(role="alert", kind="problem")
         self.widget = self._built()
         self._task = Task(self._fail, self._reflect)
-        self._asked: Path | None = None
+        self._destination = Destination("object.png, or leave the box empty", self.news.put)
         self._proposed = ""
         self._result: Reconstruction | None = None  # the last one seen, which the name is made of
         self._connect()
@@ -196,7 +196,7 @@ class ExportBar:
 
     def _typed(self) -> None:
         """An ending that the content can be saved with chooses the format; what was asked of another name is forgotten."""
-        self._asked = None
+        self._destination.forget()
         ending = Path(self.name.value.strip()).suffix.lower()
         if ending in CONTENTS[self.what.value].suffixes:
             self.format.value = ending
@@ -216,7 +216,7 @@ class ExportBar:
     def _save(self, subject: Subject) -> None:
         path, what, inputs = self._path(self.name.value.strip()), self.what.value, subject.inputs
         suffix(path, (self.format.value,))
-        if not self._may_write(path, "Save"):
+        if not self._destination.may_write(path, "Save"):
             return
         if self.format.value in PICTURES:
             saved = save_picture(path, subject.view, what, width=self.width.value, dpi=self.dpi.value, inputs=inputs)
@@ -229,35 +229,15 @@ class ExportBar:
     def _report(self, subject: Subject) -> None:
         folder = self._path(self.name.value.strip() or "report").parent
         path = folder / proposed_name(subject.result, "report", REPORT)
-        if self._may_write(path, "Report"):
+        if self._destination.may_write(path, "Report"):
             self._tell_saved(write_report(path, subject.result, subject.scan, subject.view, python=subject.python, inputs=subject.inputs))
 
     def _path(self, name: str) -> Path:
         """Where a name leads, with the ending of the format where it has none."""
-        if "\x00" in name or os.path.basename(name) in ("", ".", "..", "~"):
-            raise InputError("This is no file name; write one such as object.png, or leave the box empty.")
-        try:
-            path = Path(name).expanduser().absolute()
-        except RuntimeError:
-            raise InputError("There is no such user; write the folder in full.") from None
-        except OSError:
-            raise InputError("The folder that the kernel works in is gone; write the folder in full.") from None
+        path = self._destination.path(name)
         return path if path.suffix.lower() in FORMATS else path.with_name(path.name + self.format.value)
 
-    def _may_write(self, path: Path, button: str) -> bool:
-        """Whether nothing is there, or it was said twice that it is to be replaced."""
-        try:
-            there = path.exists()
-        except OSError:  # writing says why
-            there = False
-        if there and self._asked != path:
-            self._asked = path
-            self.news.put(f"{path} exists. Press {button} once more to replace it.")
-            return False
-        return True
-
     def _tell_saved(self, path: Path) -> None:
-        self._asked = None
         self.news.put("Saved: ", tag("code", str(path)))
 
     def _ask_for_text(self) -> None:
@@ -284,7 +264,7 @@ class ExportBar:
             self.news.put(WORKING)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return dict(self.widget._repr_mimebundle_()) | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget)
 
     def __repr__(self) -> str:
         return f"<ExportBar: {CONTENTS[self.what.value].words} as {FORMATS[self.format.value]}>"

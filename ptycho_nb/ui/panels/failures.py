@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ptycho_nb.errors import InputError
 
 NO_THREAD = "The system gives no further thread to work in; end other work on this machine, then try again."
-NO_MEMORY = "There is not enough memory for this run; lower the batch size, or crop or bin the scan."
+NO_MEMORY = "There is not enough memory for this; crop or bin the scan, or lower the batch size where there is one."
 
 
 def in_a_sentence(error: BaseException, what: str = "The run") -> str:

@@ -24,13 +24,14 @@ class Task:
     failed : callable
         Told the sentence.
     changed : callable
-        Told True when work begins and False when it has ended; both in the thread that does the work.
+        Told whether work is under way, after each change and when asked to; the last that it is told is true.
     """
 
     def __init__(self, failed: Callable[[str], object], changed: Callable[[bool], object]) -> None:
         self._failed, self._changed = failed, changed
         self._claimed, self._at_work = threading.Lock(), AtWork()
         self._turn = threading.Lock()  # held while work is claimed or the panel closed
+        self._telling = threading.RLock()
         self._control = Control()
         self._closed = False
 
@@ -59,6 +60,11 @@ class Task:
         self._do(work)
         return True
 
+    def reflect(self) -> None:
+        """Tell ``changed`` again whether work is under way: something else that it shows has changed."""
+        with self._telling:  # asked and told in one: no thread tells an older state after a newer
+            self._changed(self.busy)
+
     def stop(self) -> None:
         """Ask the work to end: its Control says so."""
         self._control.stop()
@@ -85,14 +91,14 @@ class Task:
     def _do(self, work: Callable[[Control], object]) -> None:
         self._at_work.mine()
         try:
-            self._changed(True)
+            self.reflect()
             work(self._control)
         except (Exception, SystemExit) as error:
             log.log(logging.INFO if isinstance(error, InputError) else logging.ERROR, "The work failed.", exc_info=True)
             self._failed(in_a_sentence(error, "This"))
         finally:
+            self._claimed.release()
             try:
-                self._changed(False)
+                self.reflect()
             finally:
-                self._claimed.release()
                 self._at_work.end()

@@ -6,7 +6,6 @@ const OFTEN = 100, REST = 200; // ms between two messages of a drag; until a mov
 const STEP = 1.5; // of a zoom by key or button
 const CLICK = 4; // CSS px: less movement is a click
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-let views = 0;
 
 function render({ model, el }) {
   const get = (name) => model.get(name);
@@ -18,7 +17,7 @@ function render({ model, el }) {
 
   // The page
 
-  const hint = make("div", { class: "pnb-viewer-hint", id: `pnb-viewer-hint-${++views}` });
+  const hint = make("div", { class: "pnb-viewer-hint", id: `pnb-viewer-hint-${Math.random().toString(36).slice(2)}` }); // each viewer has its own copy of this module
   const readout = make("output", { class: "pnb-viewer-readout" });
   const stage = make("div", { class: "pnb-viewer-stage", tabindex: 0, role: "application", "aria-describedby": hint.id, ...OWN_KEYS });
   const button = (text, words, action) => {
@@ -135,7 +134,7 @@ function render({ model, el }) {
   /** The marks, the line, the point and the cross, on each image. */
   function mark() {
     const line = get("line"), point = get("point");
-    const drawn = [...get("marks"), ...(line.length ? [{ kind: "line", at: line }] : [])];
+    const drawn = [...get("fixed"), ...get("marks"), ...(line.length ? [{ kind: "line", at: line }] : [])];
     symbols = drawn.filter(({ label }) => label).map((one) => ({ at: labelled(one), text: one.label }));
     line.forEach((at, i) => symbols.push({ at, text: "AB"[i] }));
     if (point.length) symbols.push({ at: point, d: RING });
@@ -152,7 +151,8 @@ function render({ model, el }) {
     pointed = place;
     readout.setAttribute("aria-live", aloud ? "polite" : "off"); // what follows the mouse is not read out
     const [row, col] = place.map(Math.floor), metres = get("pixel_size");
-    const lengths = [row, col].map((n) => length(n, metres)).map(([n, unit]) => `${figures(n)} ${unit}`).join(", ");
+    const measured = (n) => (n ? length(n, metres) : [0, length(row + col || 1, metres)[1]]); // nothing, in the unit of the other
+    const lengths = [row, col].map(measured).map(([n, unit]) => `${figures(n)} ${unit}`).join(", ");
     const values = get("_shots").flatMap((shot, i) => {
       const value = (sharp && valueAt(sharp.parts[i], sharp.box, place)) ?? valueAt(shot, field(), place);
       const name = shot.title.replace(/^\p{Lu}(?=\p{Ll})/u, (first) => first.toLowerCase());
@@ -292,7 +292,7 @@ function render({ model, el }) {
   for (const [name, action] of Object.entries(heard)) stage.addEventListener(name, action);
   stage.addEventListener("wheel", turn, { passive: false });
   const region = () => (draw(), settle());
-  const told = { _shots: load, _sharp: sharpen, region, mode: reflect, height: arrange, pixel_size: draw, marks: mark, line: mark, point: mark };
+  const told = { _shots: load, _sharp: sharpen, region, mode: reflect, height: arrange, pixel_size: draw, marks: mark, fixed: mark, line: mark, point: mark };
   for (const [name, action] of Object.entries(told)) model.on(`change:${name}`, action);
   const seen = new ResizeObserver(arrange);
   seen.observe(el);

@@ -13,6 +13,7 @@ import numpy as np
 import traitlets
 
 from ptycho_nb.errors import InputError, unknown
+from ptycho_nb.ui.drawing import closed_in_words, is_closed
 from ptycho_nb.ui.viewer.marks import checked
 from ptycho_nb.ui.viewer.shots import WIDEST, Shot, side_by_side
 
@@ -56,6 +57,8 @@ class Viewer(anywidget.AnyWidget):
         The point that was picked last.
     marks : list of dict
         Drawn over each image: "kind" and "at" as in ``marks.KINDS``, a circle's "radius", and where wanted "label" and "dashed".
+    fixed : list of dict
+        Marks beneath those, not sent again when those move.
     pixel_size : float or None
         Of the data [m]; None gives lengths in px.
     shape : (H, W), or () while there is nothing to show
@@ -70,6 +73,7 @@ class Viewer(anywidget.AnyWidget):
     line = traitlets.Tuple().tag(sync=True)
     point = traitlets.Tuple().tag(sync=True)
     marks: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    fixed: traitlets.List[Any] = traitlets.List().tag(sync=True)
     pixel_size = traitlets.Float(None, allow_none=True).tag(sync=True)
     height = traitlets.Int(320).tag(sync=True)
     shape = traitlets.Tuple().tag(sync=True)
@@ -160,7 +164,7 @@ class Viewer(anywidget.AnyWidget):
     def _one_place(self, proposal: dict[str, Any]) -> tuple[Any, ...]:
         return _numbers("point", proposal["value"], (2,))
 
-    @traitlets.validate("marks")
+    @traitlets.validate("marks", "fixed")
     def _plain(self, proposal: dict[str, Any]) -> list[dict[str, Any]]:
         return checked(proposal["value"])
 
@@ -205,6 +209,8 @@ class Viewer(anywidget.AnyWidget):
         return data | still | {"text/plain": repr(self)}, about
 
     def __repr__(self) -> str:
+        if is_closed(self):
+            return closed_in_words(self)
         if not self._given:
             return "<Viewer: nothing to show yet>"
         return f"<Viewer: {', '.join(shot.title for shot in self._given)}; {self.shape[0]} × {self.shape[1]} px>"

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from ptycho_nb.lessons.ambiguities import PATHS, SAME, Experiment, Guess, Moves, amplitudes, experiment, likeness
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.lessons.ambiguities.changes import FREE, RULED_OUT, Change
 from ptycho_nb.ui.lessons.ambiguities.pictures import in_words, object_pictures, pattern_picture, row, still, table, wave_pictures
 from ptycho_nb.ui.lessons.dial import Dial
@@ -78,15 +78,13 @@ class Ambiguities:
         bar.add_class("pnb-bar")
         seen = widgets.HBox([self._rows[TRUTH], self._rows[CHANGED], widgets.VBox([self._rows[ALIGNED], self.scores])])
         seen.add_class("pnb-ambiguous")
-        free, ruled_out = self._cards(FREE), self._cards(RULED_OUT)
-        controls = [
-            Pane(tag("h4", "Changes that no pattern can tell")),
-            free,
-            Pane(tag("h4", "For contrast, changes that the patterns tell")),
-            ruled_out,
-        ]
+        told, untold = Pane(tag("h4", "Changes that no pattern can tell")), Pane(tag("h4", "For contrast, changes that the patterns tell"))
+        controls = widgets.VBox([told, self._cards(FREE), untold, self._cards(RULED_OUT)])
+        controls.add_class("pnb-changes")  # they scroll by themselves: misfit and pictures stay in view
+        work = widgets.HBox([controls, seen])
+        work.add_class("pnb-work")
         head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Ambiguities")), Pane(tag("p", INTRODUCTION))]
-        whole = widgets.VBox([*head, bar, self.news, seen, *controls])
+        whole = widgets.VBox([*head, bar, self.news, work])
         whole.add_class("pnb-panel")
         return whole
 
@@ -170,8 +168,7 @@ class Ambiguities:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; a picture of its state where widgets cannot be shown."""
-        drawn = pictured(still(self._shown, self.verdict.replace(". ", ".\n", 1)))
-        return dict(self.widget._repr_mimebundle_()) | drawn | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, lambda: pictured(still(self._shown, self.verdict.replace(". ", ".\n", 1))))
 
     def __repr__(self) -> str:
         return f"<Ambiguities: {self.path.value} path, R {self.misfit:.4f}>"

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.lessons.design import Bench, Design, design, design_picture
-from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all, code, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, bundle_of, close_all, code, pictured, tag
 from ptycho_nb.ui.forms import constructor
 from ptycho_nb.ui.lessons.designer.controls import Settings
 from ptycho_nb.ui.lessons.designer.pictures import (
@@ -150,8 +150,11 @@ class ExperimentDesigner:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; a picture of the plan where widgets cannot be shown."""
-        still = {} if self.plan is None else pictured(design_picture(self.plan))
-        return dict(self.widget._repr_mimebundle_()) | still | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, lambda: {} if self.plan is None else pictured(design_picture(self.plan)))
+
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture of the last try, which stays."""
+        self.trials.kept.show_below(self._repr_mimebundle_)
 
     def __repr__(self) -> str:
         if self.plan is None:

@@ -1,4 +1,4 @@
-"""What would I get: the planned scan recorded and reconstructed in about two seconds, beside the known object."""
+"""What would I get: the planned scan recorded and reconstructed in a few seconds, beside the known object."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from ptycho_nb.config import SimulationConfig
 from ptycho_nb.figures import truth_comparison
 from ptycho_nb.history import Control
 from ptycho_nb.metrics import Scores, align, compare_aligned
-from ptycho_nb.quick_look import looked_at, quick_look
+from ptycho_nb.quick_look.look import middle, recipe
+from ptycho_nb.refinement import refine
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
-from ptycho_nb.ui.drawing import Markup, Pane, inlined, tag
+from ptycho_nb.ui.drawing import Keepsake, Markup, Pane, inlined, pictured, tag
 from ptycho_nb.ui.forms import written
 from ptycho_nb.ui.panels.object.quality import half_period
 from ptycho_nb.ui.panels.scan.look import Verdict
 from ptycho_nb.ui.panels.task import Task
 
-SECONDS = 2.0
+EPOCHS = 20  # the same for each try: lines of the table are to tell the settings, not how busy the machine was
+MOST = 1000 * 64**2  # detector pixels of the patterns that are fitted; of a larger scan its middle: about two seconds of one core
 KEPT = 8  # trials in the table
-OFFER = "Records the planned scan and fits it for about two seconds; a longer run gives more. Each try becomes a line to compare."
+OFFER = (
+    f"Records the planned scan and fits it in {EPOCHS} epochs, some seconds; a longer run gives more. Each try becomes a line to compare."
+)
 EARLIER = "The settings have changed since: the picture is of the last try in the table."
 HEADINGS = ("Try", "What was set", "Patterns", "Amplitude SSIM", "Phase SSIM", "Phase MAE [rad]", "Half-period")
 COLUMNS = "SSIM is 1 for the truth itself; half-period: the finest detail that agrees with the truth (Fourier ring correlation above 0.5)."
@@ -52,13 +56,15 @@ class Trial:
     verdict: Verdict
 
     @classmethod
-    def of(cls, config: SimulationConfig, control: Control, seconds: float = SECONDS) -> Trial:
+    def of(cls, config: SimulationConfig, control: Control) -> Trial:
         """Record, fit and judge; blocks."""
         scan = simulate_scan(config)
         assert scan.truth is not None
-        result = quick_look(scan, seconds, control=control)
+        most = MOST // scan.N**2
+        part = scan if most >= scan.M else scan.select(middle(scan, most))
+        result = refine(part, config=recipe(part, EPOCHS), control=control)
         scores = compare_aligned(align(result.object, scan.truth, result.scanned))
-        return cls(config, scan, result, scores, Verdict.of(result, looked_at(scan, result)))
+        return cls(config, scan, result, scores, Verdict.of(result, part))
 
     def row(self, number: int, before: SimulationConfig) -> Markup:
         """A line of the table: what was set apart from the try before, and how good it is."""
@@ -88,6 +94,8 @@ class Trials:
     button, stop : widgets.Button
     tries : list of Trial
         The newest last.
+    kept : Keepsake
+        The picture of the last, for a saved notebook.
     """
 
     def __init__(self, config: Callable[[], SimulationConfig]) -> None:
@@ -99,6 +107,7 @@ class Trials:
         bar = widgets.HBox([self.button, self.stop])
         bar.add_class("pnb-bar")
         self.widget = widgets.VBox([bar, self.news, self.problem, self.table, self.picture])
+        self.kept = Keepsake()
         self.tries: list[Trial] = []
         self._count = 0
         self._possible = True
@@ -109,11 +118,15 @@ class Trials:
     def possible(self, possible: bool) -> None:
         """Whether the settings make a scan."""
         self._possible = possible
-        self.button.disabled = self._task.busy or not possible
+        self._task.reflect()
 
     def look_again(self, config: SimulationConfig) -> None:
-        """Say whether the picture is of these settings."""
-        if self.tries and not self._task.busy:
+        """Say whether the picture is of these settings, unless another is on its way."""
+        if not self._task.busy:
+            self._compare(config)
+
+    def _compare(self, config: SimulationConfig) -> None:
+        if self.tries:
             self.news.put(self._told(self.tries[-1]) if self.tries[-1].config == config else EARLIER)
 
     def run(self) -> None:
@@ -147,7 +160,8 @@ class Trials:
         scores = f"SSIM of the amplitude {trial.scores.amplitude.ssim:.3f}, of the phase {trial.scores.phase.ssim:.3f}"
         words = f"Try {self._count}: object beside the truth and their difference; {scores}"
         self.picture.put(inlined(drawn, words))
-        self.look_again(self._config())
+        self.kept.keep(lambda: pictured(drawn))
+        self._compare(self._config())
 
     def _told(self, trial: Trial) -> Markup:
         epochs = 0 if trial.result.history is None else trial.result.history.epochs

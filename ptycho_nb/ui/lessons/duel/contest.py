@@ -132,6 +132,12 @@ class Stopwatch:
             run.film.take(worked, len(history.steps), seen, inside(seen, run.scan))
 
 
+def grouped(patterns: int) -> DataConfig:
+    """Every pattern for training, in groups as large as usual where there are as many patterns."""
+    data = DataConfig(validation_fraction=0.0)
+    return data.replace(gridsize=min(data.gridsize, math.isqrt(patterns)))
+
+
 def _epochs(seconds: float, each: float) -> int:
     """Epochs that fill a time, where one takes ``each`` [s]."""
     return int(np.clip(math.ceil(SPARE * seconds / max(each, 1e-6)), 1, MOST))
@@ -202,7 +208,7 @@ class Contest:
 
     def _network(self, listener: Listener, say: Callable[[str], object]) -> None:
         say(TIMING)
-        data, model, inference = DataConfig(validation_fraction=0.0), ModelConfig(), InferenceConfig()
+        data, model, inference = grouped(self.part.M), ModelConfig(), InferenceConfig()
         pace = estimate(self.part, training=TrainingConfig(epochs=TRIAL), data=data, control=self.control)
         stitching = reconstruct(PtychoPINN.for_scan(self.part, model, data), self.part, inference).seconds
         if self.control.stopping or math.isnan(pace.seconds):

@@ -14,7 +14,7 @@ from ptycho_nb.history import Control, Preview, State
 from ptycho_nb.metrics import align, compare_aligned
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
-from ptycho_nb.scan import Scan
+from ptycho_nb.scan import Canvas, Scan
 from ptycho_nb.ui.lessons.duel.contest import Contest, Side, inside
 
 JUDGES = 128  # patterns, evenly over the scan, for R along the way and for the R of noise
@@ -113,21 +113,19 @@ def middle(region: Region) -> Region:
 def _known(seen: Preview, scan: Scan) -> bool:
     """Whether there is a truth to compare with, large enough to align."""
     region = inside(seen, scan)
-    return scan.truth is not None and scan.truth.shape == seen.object.shape and min(p.stop - p.start for p in region) >= 16
+    return scan.truth is not None and min(p.stop - p.start for p in region) >= 16
 
 
 def _errors(found: Reconstruction, scan: Scan) -> Errors | None:
     seen = Preview(found.object, found.origin, found.probe)
     if not _known(seen, scan):
         return None
-    assert scan.truth is not None
-    scores = compare_aligned(align(found.object, scan.truth, middle(found.scanned)))
+    scores = compare_aligned(align(found.object, scan.truth_on(found.canvas), middle(found.scanned)))
     return Errors(scores.amplitude.ssim, scores.phase.ssim, scores.phase.mae, scores.half_period)
 
 
 def _phase_error(seen: Preview, scan: Scan) -> float:
     if not _known(seen, scan):
         return math.nan
-    assert scan.truth is not None
-    pair = align(seen.object, scan.truth, middle(inside(seen, scan)))
+    pair = align(seen.object, scan.truth_on(Canvas(seen.origin, seen.object.shape)), middle(inside(seen, scan)))
     return float(np.abs(np.angle(pair.object * pair.truth.conj())).mean())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
 from ptycho_nb.config import SimulationConfig
+from ptycho_nb.errors import InputError
 from ptycho_nb.figures import Picture, comparison
 from ptycho_nb.files import StrPath
 from ptycho_nb.history import Control
@@ -15,7 +17,7 @@ from ptycho_nb.readers import load_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
-from ptycho_nb.ui.drawing import STYLE, Drawer, OwnKeys, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Drawer, Keepsake, OwnKeys, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.lessons.duel.contest import Contest
 from ptycho_nb.ui.lessons.duel.judging import Course, Score, course, score
 from ptycho_nb.ui.lessons.duel.screen import Screen
@@ -27,7 +29,8 @@ from ptycho_nb.ui.panels.task import Task
 LEAST, MOST = 0.5, 600.0  # s each
 INTRODUCTION = (
     "The same patterns, the same time: first the network trains on them, then the iterative fit takes its turn, one after the other so "
-    "that each has the processor to itself. A few patterns are kept from both, to judge by."
+    "that each has the processor to itself. Both take long steps until near the end of the time chosen: what is seen early on is not what "
+    "so short a time alone would give. A few patterns are kept from both, to judge by."
 )
 EMPTY = "No contest yet: choose the seconds each and press Start."
 EQUAL = "Without this both keep the scan's own probe: the misfits are then of equal freedom"
@@ -54,14 +57,22 @@ class Duel:
         By method, of the last contest.
     verdict : str
         What came of it.
+
+    Raises
+    ------
+    InputError
+        The source is none of these.
     """
 
     def __init__(self, source: Scan | SimulationConfig | StrPath | None = None) -> None:
+        if not isinstance(source, Scan | SimulationConfig | str | os.PathLike | None):
+            raise InputError(f"A duel takes a Scan, a SimulationConfig or a path, not a {type(source).__name__}.")
         self.source = SimulationConfig() if source is None else source
         self.scan: Scan | None = source if isinstance(source, Scan) else None
         self.scores: dict[str, Score] = {}
         self.verdict = ""
         self._contest: Contest | None = None
+        self._keepsake = Keepsake()
         wide = {"description_width": "initial"}
         self.seconds = widgets.Text(
             "10",
@@ -204,6 +215,7 @@ class Duel:
         if self.scores:
             self.numbers.put(curves(courses, self.scores), table(self.scores))
         self.news.put(tag("p", *(f"{sentence} " for sentence in sentences)))
+        self._keepsake.keep(self._still)
         self.screen.state.put("Stopped" if stopped else "Done")
 
     def picture(self) -> Picture | None:
@@ -212,13 +224,19 @@ class Duel:
         if not found or self.scan is None:
             return None
         first = next(iter(found.values()))
-        known = self.scan.truth is not None and self.scan.truth.shape == first.object.shape
-        return comparison(found, self.scan.truth if known else None)
+        return comparison(found, None if self.scan.truth is None else self.scan.truth_on(first.canvas))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; a picture of both objects where widgets cannot be shown."""
+        return bundle_of(self, self.widget, self._still)
+
+    def _still(self) -> dict[str, Any]:
         drawn = self.picture()
-        return dict(self.widget._repr_mimebundle_()) | ({} if drawn is None else pictured(drawn)) | {"text/plain": repr(self)}
+        return {} if drawn is None else pictured(drawn)
+
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture that comes later and stays."""
+        self._keepsake.show_below(self._repr_mimebundle_)
 
     def __repr__(self) -> str:
         ran = ", ".join(f"{name} R {one.r_factor:.3f}" for name, one in self.scores.items())

@@ -13,7 +13,7 @@ from ptycho_nb.lessons.design.waves import Complex
 from ptycho_nb.metrics import probe_diameter, r_factor
 from ptycho_nb.quantities import count
 from ptycho_nb.simulate import simulate_probe
-from ptycho_nb.ui.drawing import STYLE, Fold, Markup, OwnKeys, Pane, close_all, code, joined, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Fold, Markup, OwnKeys, Pane, bundle_of, close_all, code, joined, pictured, tag
 from ptycho_nb.ui.forms import constructor
 from ptycho_nb.ui.lessons.forward.controls import Controls
 from ptycho_nb.ui.lessons.forward.exchange import exchange_markup
@@ -55,8 +55,8 @@ class ForwardExplorer:
     controls : Controls
     map : Viewer
         The object; a point picked in it moves the probe.
-    seen : Forward
-        What is shown.
+    seen : Forward or None
+        What is shown; None where the very first drawing failed.
     """
 
     def __init__(self, config: SimulationConfig | None = None) -> None:
@@ -66,6 +66,7 @@ class ForwardExplorer:
         self._base = config.replace(probe_modes=1)
         self.pair = two_objects(self._base)
         self._probe: tuple[SimulationConfig, Complex] | None = None
+        self.seen: Forward | None = None
         self._laid = self._exchanged = ""  # the object in the map, the exchange that is shown
         self.controls = Controls(self._base, self.pair[0].shape, self._edited, self._moved)
         self.problem, self.numbers = Pane(role="alert", kind="problem"), Pane(role="status", kind="numbers")
@@ -137,16 +138,16 @@ class ForwardExplorer:
         c, probe = self.controls, self._lit()
         name = str(c.object.value)
         canvas = self.canvas(name)
-        self.seen = forward(canvas, probe, c.position)
+        self.seen = seen = forward(canvas, probe, c.position)
         if self._laid != name:
             self._laid = name
             self.map.pixel_size = self._base.pixel_size
             self.map.put(object_shots(canvas, f"object {OBJECTS[name]}"), shape=canvas.shape)
         self.map.marks = self._marks(probe)
         self.problem.put()
-        self.numbers.put(tag("p", self._words(probe)))
-        self.steps.put(step_markup(self.seen))
-        self.guess.put(self._guess_markup(forward(self.canvas(OTHER[name]), probe, c.position)))
+        self.numbers.put(tag("p", _words(seen, probe)))
+        self.steps.put(step_markup(seen))
+        self.guess.put(self._guess_markup(seen, forward(self.canvas(OTHER[name]), probe, c.position)))
         if self._exchanged != c.exchange.value:
             self._exchanged = str(c.exchange.value)
             self.exchange.put(exchange_markup(self.pair, self._exchanged))
@@ -169,29 +170,30 @@ class ForwardExplorer:
             {"kind": "box", "at": box, "dashed": True},
         ]
 
-    def _words(self, probe: Complex) -> str:
-        """Where the probe stands and how many photons there are."""
-        row, column = self.seen.position
-        sent, counted = (float((abs(wave) ** 2).sum()) for wave in (probe, self.seen.exit_wave))
-        return (
-            f"Probe at row {row:.1f}, column {column:.1f} px. It carries {count(sent)} photons; {count(counted)} leave the object"
-            f" and {count(float(self.seen.photons.sum()))} arrive: the far field loses none."
-        )
-
-    def _guess_markup(self, other: Forward) -> Markup:
+    def _guess_markup(self, seen: Forward, other: Forward) -> Markup:
         """The wave that a guess of the lost phase gives, beside the true one."""
         choice = str(self.controls.guess.value)
-        wave = guessed(self.seen, choice, other)
-        alike = likeness(wave, self.seen.exit_wave)
-        misfit = r_factor(photons_of(wave), self.seen.photons)
+        wave = guessed(seen, choice, other)
+        alike = likeness(wave, seen.exit_wave)
+        misfit = r_factor(photons_of(wave), seen.photons)
         told = f"Likeness of the two waves {alike:.3f} (1: the same up to a global phase). Misfit of their patterns R {misfit:.6f}."
-        waves = (wave_picture(self.seen.exit_wave, "True exit wave", ""), wave_picture(wave, "With the guessed phase", told))
+        waves = (wave_picture(seen.exit_wave, "True exit wave", ""), wave_picture(wave, "With the guessed phase", told))
         return joined(tag("div", *waves, class_="pnb-pictures"), tag("p", told))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; the steps as a picture where widgets cannot be shown."""
-        return dict(self.widget._repr_mimebundle_()) | pictured(forward_picture(self.seen)) | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, lambda: {} if self.seen is None else pictured(forward_picture(self.seen)))
 
     def __repr__(self) -> str:
         row, column = self.controls.position
         return f"<ForwardExplorer: object {OBJECTS[self.controls.object.value]}, probe at ({row:.1f}, {column:.1f})>"
+
+
+def _words(seen: Forward, probe: Complex) -> str:
+    """Where the probe stands and how many photons there are."""
+    row, column = seen.position
+    sent, counted = (float((abs(wave) ** 2).sum()) for wave in (probe, seen.exit_wave))
+    return (
+        f"Probe at row {row:.1f}, column {column:.1f} px. It carries {count(sent)} photons; {count(counted)} leave the object"
+        f" and {count(float(seen.photons.sum()))} arrive: the far field loses none."
+    )

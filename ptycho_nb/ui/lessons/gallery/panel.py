@@ -11,7 +11,7 @@ from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control
 from ptycho_nb.lessons.failures import FAILURES, Failure, Outcome
 from ptycho_nb.lessons.failures.failure import STOPPED
-from ptycho_nb.ui.drawing import NOTHING, STYLE, Fold, Markup, OwnKeys, Pane, close_all, code, joined, pictured, tag
+from ptycho_nb.ui.drawing import NOTHING, STYLE, Fold, Keepsake, Markup, OwnKeys, Pane, bundle_of, close_all, code, joined, pictured, tag
 from ptycho_nb.ui.lessons.gallery import pictures
 from ptycho_nb.ui.lessons.gallery.python import program
 from ptycho_nb.ui.panels.task import Task
@@ -70,6 +70,7 @@ class FailureGallery:
         self.problem = Pane(role="alert", kind="problem")
         self.seen, self.code = Pane(kind="look"), Pane(kind="code")
         self._running = ""
+        self._keepsake = Keepsake()
         self._turn = threading.RLock()  # held while something is put on the screen: the run and the reader both do
         self._task = Task(self._fail, self._began_or_ended)
         self.widget = self._built()
@@ -167,6 +168,7 @@ class FailureGallery:
         if not busy:
             self._draw()
             self._running = ""
+            self._keepsake.keep(self._still)
 
     def _reflect(self, busy: bool) -> None:
         """Which buttons can be pressed."""
@@ -192,8 +194,14 @@ class FailureGallery:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; a picture of what has been run where widgets cannot be shown."""
-        drawn = pictured(pictures.still(self.failure, self._done)) if self._done else {}
-        return dict(self.widget._repr_mimebundle_()) | drawn | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, self._still)
+
+    def _still(self) -> dict[str, Any]:
+        return pictured(pictures.still(self.failure, self._done)) if self._done else {}
+
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture that comes later and stays."""
+        self._keepsake.show_below(self._repr_mimebundle_)
 
     def __repr__(self) -> str:
         run = " and ".join(name.lower() for name in self._done) or "not run"

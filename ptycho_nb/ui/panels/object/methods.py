@@ -28,7 +28,7 @@ class MethodsSection(Section):
             raise InputError(ELSEWHERE if any(e.result.method != shown.result.method for e in shown.entries) else ONE)
         results = {entry.result.method: entry.result for entry in found}
         scan = shown.scan
-        truth = scan.truth if scan is not None and scan.truth is not None and scan.truth.shape == shown.result.object.shape else None
+        truth = scan.truth_on(shown.result.canvas) if scan is not None and scan.truth is not None else None
         drawn = comparison(results, truth)
         took = ", ".join(f"{entry.result.method} {entry.result.seconds:.3g} s" for entry in found)
         left = len({e.result.method for e in shown.entries}) > len(found)

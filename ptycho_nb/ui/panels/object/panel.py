@@ -14,7 +14,7 @@ from ptycho_nb.figures import view_pair
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Fold, Keepsake, OwnKeys, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.forms import Form
 from ptycho_nb.ui.panels.export import ExportBar, Subject
 from ptycho_nb.ui.panels.object.methods import MethodsSection
@@ -59,6 +59,8 @@ class ObjectPanel:
         self._entries: tuple[Entry, ...] = ()  # the newest first
         self._count = 0
         self._shown: Shown | None = None
+        self._config = ViewConfig()  # the last one without a wrong entry
+        self._keepsake = Keepsake()
         self._lock = threading.RLock()
         self.form = Form(ViewConfig(), "View")
         self.viewer = Viewer(height=HEIGHT, modes=("pan", "line"))
@@ -75,9 +77,10 @@ class ObjectPanel:
         self._make()
         self._watch = Watch(self._draw, self.problem.put)
         self._judging = Watch(self._judge, self.problem.put)
-        self._connect()
         if result is not None:
-            self.show(result, scan)
+            self._offer(self._entered(result, scan, "", ()))
+        self._connect()
+        self._watch.begin()
 
     def _make(self) -> None:
         self.news, self.problem = Pane(NO_OBJECT, role="status", kind="news"), Pane(role="alert", kind="problem")
@@ -117,9 +120,22 @@ class ObjectPanel:
         """
         with self._lock:
             entry = self._entered(result, scan, python, tuple(inputs))
-            self.choice.options = [(e.name, e) for e in self._entries]
-            self.choice.value = entry
+            self._offer(entry)
         self._watch_on()
+
+    def forget(self, result: Reconstruction) -> None:
+        """Keep this result, and the scan it was made from, no longer, unless it is the one on the screen; from any thread."""
+        with self._lock:
+            chosen = self.choice.value
+            self._entries = tuple(e for e in self._entries if e.result is not result or e is chosen)
+            if chosen is not None:
+                self._offer(chosen)
+        self._watch_on()
+
+    def _offer(self, entry: Entry) -> None:
+        """The results to choose from, this one chosen; the caller holds the lock."""
+        self.choice.options = [(e.name, e) for e in self._entries]
+        self.choice.value = entry
 
     def _entered(self, result: Reconstruction, scan: Scan | None, python: str, inputs: tuple[StrPath, ...]) -> Entry:
         """A result among the others; of one that is there already, what is not given again stays. The caller holds the lock."""
@@ -193,16 +209,22 @@ class ObjectPanel:
         """The view, and the open section where it is quick."""
         with self._lock:
             entry, entries = self.choice.value, self._entries
-        if entry is None or self.form.problems:
+        if entry is None:
             return
         self._parts.layout.display = None
-        shown, config = self._shown, self.form.config
+        wrong = self.form.problems
+        if not wrong:
+            self._config = self.form.config
+        before = shown = self._shown
+        config = self._config
         if shown is None or shown.entry is not entry or shown.view.config != config or shown.entries != entries:
             shown = self._look(entry, config, entries)
         if shown is not None:
-            self.problem.put(OTHER_SCAN if entry.unfit else "")
+            self.problem.put(next(iter(wrong.values()), OTHER_SCAN if entry.unfit else ""))
             self._update(shown, slow=False)
             self._judging.wake()
+            if before is None or before.entry is not entry:
+                self._keepsake.keep(self._still)
 
     def _look(self, entry: Entry, config: ViewConfig, entries: tuple[Entry, ...]) -> Shown | None:
         """Put another view on the screen; None, and a sentence, where there is none."""
@@ -219,10 +241,12 @@ class ObjectPanel:
         self.viewer.put(shots(seen), shape=seen.shape)
         self.news.put(_told(entry.result))
         self.caption.put(tag("p", seen.caption, class_="pnb-numbers"))
-        self._shown = Shown(entry, seen, entries)
+        self._shown = shown = Shown(entry, seen, entries)
+        for section in self.sections:
+            section.let_go(shown)
         if before is None or before.entry is not entry:
             self.export.refresh()
-        return self._shown
+        return shown
 
     def _subject(self) -> Subject:
         """What is on the screen, to be exported."""
@@ -247,8 +271,15 @@ class ObjectPanel:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; the view as a picture where widgets cannot be shown."""
-        still = {} if self.view is None else pictured(view_pair(self.view))
-        return dict(self.widget._repr_mimebundle_()) | still | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, self._still)
+
+    def _still(self) -> dict[str, Any]:
+        seen = self.view
+        return {} if seen is None else pictured(view_pair(seen))
+
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture that comes later and stays."""
+        self._keepsake.show_below(self._repr_mimebundle_)
 
     def __repr__(self) -> str:
         entry = self.choice.value

@@ -30,6 +30,7 @@ WELL = "None of them was found: nothing looks wrong."
 LOOKED_FOR = {
     "diverged": "divergence",
     "misfit": "a misfit far above the noise",
+    "unlearned": "patterns that the network has not learned",
     "window": "a probe at the rim of its window",
     "holes": "holes that got no light",
     "vortices": "vortices of the phase",
@@ -49,8 +50,7 @@ class TruthSection(Section):
 
     def draw(self, shown: Shown) -> None:
         result, scan = shown.result, known(shown)
-        assert scan.truth is not None
-        scores = compare_aligned(align(result.object, scan.truth, result.scanned))
+        scores = compare_aligned(align(result.object, scan.truth_on(result.canvas), result.scanned))
         resolution = half_period(scores.frc50, result.pixel_size)
         self.pane.put(
             _scores(scores.amplitude, scores.phase),
@@ -84,7 +84,7 @@ class ResolutionSection(Section):
         super().__init__([bar])
         self.widget.children = (*self.widget.children, self.found)
         self.halves: HalfData | None = None
-        self._shown: Shown | None = None
+        self._entry: Entry | None = None  # that the section was opened on last
         self.task = Task(self.problem.put, self._changed)
         self.start.on_click(lambda _: self._begin())
         self.halt.on_click(lambda _: self.task.stop())
@@ -93,7 +93,7 @@ class ResolutionSection(Section):
         return (shown.entry,)
 
     def draw(self, shown: Shown) -> None:
-        before, self._shown = self._shown, shown
+        before, self._entry = self._entry, shown.entry
         if before is None or before.scan is not shown.scan:
             self.task.stop()
             self.halves = None
@@ -104,16 +104,23 @@ class ResolutionSection(Section):
             self.pane.put()
             return
         result = shown.result
-        pair = align(result.object, shown.scan.truth, result.scanned)
+        pair = align(result.object, shown.scan.truth_on(result.canvas), result.scanned)
         self.pane.put(rings(frc(pair.object, pair.truth), 0.5, "0.5", result.pixel_size, "the truth"))
 
+    def let_go(self, shown: Shown) -> None:
+        super().let_go(shown)
+        entry = self._entry
+        if entry is not None and all(entry.result is not other.result for other in shown.entries):
+            self.task.stop()
+            self._entry = self.halves = None
+
     def _begin(self) -> None:
-        shown = self._shown
-        if shown is None or shown.scan is None:
+        entry = self._entry
+        if entry is None or entry.scan is None:
             self.problem.put(NO_SCAN)
             return
         self.problem.put()
-        scan, entry = shown.scan, shown.entry
+        scan = entry.scan
         self.task.start(lambda control: self._work(scan, entry, control))
 
     def _work(self, scan: Scan, entry: Entry, control: Control) -> None:
@@ -126,7 +133,7 @@ class ResolutionSection(Section):
                 raise
             self.news.put(f"Stopped. {OFFER}")
             return
-        if self._shown is None or self._shown.scan is not scan:
+        if self._entry is None or self._entry.scan is not scan:
             self.news.put(OFFER)  # of another scan that is looked at by now
             return
         self.halves = found
@@ -182,7 +189,7 @@ class ChecksSection(Section):
 
     def draw(self, shown: Shown) -> None:
         found = checks(shown.result, shown.scan)
-        judged = [name for name in RECONSTRUCTION_CHECKS if name != "misfit" or shown.scan is not None]
+        judged = [name for name in RECONSTRUCTION_CHECKS if name not in ("misfit", "unlearned") or shown.scan is not None]
         self.made, self.count = len(judged), len(found)
         without = "" if shown.scan is not None else tag("p", f"The misfit is not judged. {NO_SCAN}")
         looked = tag("p", f"Looked for: {', '.join(LOOKED_FOR[name] for name in judged)}.")

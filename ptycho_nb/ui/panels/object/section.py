@@ -121,6 +121,11 @@ class Section:
             raise
         self._drawn = depends
 
+    def let_go(self, shown: Shown) -> None:
+        """Hold nothing of what is no longer there: what is to be drawn anew anyway may go from memory before."""
+        if self._drawn != self.of(shown):
+            self._drawn = ()
+
     def stop(self) -> None:
         """End work of its own that is under way."""
 

@@ -6,16 +6,14 @@ import threading
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
-from numpy.typing import NDArray
 
-from ptycho_nb.figures import patterns
+from ptycho_nb.figures import patterns, scan_picture
 from ptycho_nb.history import Control
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
-from ptycho_nb.ui.panels.patterns.pictures import Ground, pattern_shots, photons
-from ptycho_nb.ui.panels.patterns.ranking import Ranking, misfit, misfit_curve, ranking
+from ptycho_nb.ui.drawing import STYLE, Keepsake, OwnKeys, Pane, bundle_of, close_all, pictured, tag
+from ptycho_nb.ui.panels.patterns.pictures import Ground, pattern_shots
+from ptycho_nb.ui.panels.patterns.ranking import Ranking, in_numbers, misfit_curve, ranking
 from ptycho_nb.ui.panels.task import Task
 from ptycho_nb.ui.panels.watch import Watch
 from ptycho_nb.ui.viewer import Viewer
@@ -58,11 +56,13 @@ class PatternPanel:
         self._ground: Ground | None = None
         self._number = 0
         self._judging: Reconstruction | None = None  # what the misfits are, or were last, computed of
+        self._unjudged = ""  # why they are not known
+        self._keepsake = Keepsake()
         self._laid: tuple[object, ...] = ()  # scan and result of the map on the screen
         self._drawn: tuple[object, ...] = ()  # what else is on it
         self._lock, self._setting = threading.RLock(), False
         self._make()
-        self._task = Task(self.problem.put, lambda _: None)
+        self._task = Task(self._fail, lambda _: None)
         self._watch = Watch(self._draw, self.problem.put)
         self._connect()
         self._take(scan, result)
@@ -121,7 +121,7 @@ class PatternPanel:
                 if scan is None or self.scan is None or scan.M != self.scan.M:
                     self._number = 0 if scan is None else scan.middle
                 self.scan, self.result, self.ranking = scan, result if fits else None, None
-                self._judging = None
+                self._judging, self._unjudged = None, ""
 
     def pick(self, number: int) -> None:
         """Show this pattern, counted from 0; the nearest there is."""
@@ -148,8 +148,9 @@ class PatternPanel:
             if self._setting or self.scan is None:
                 return
             self._number = min(max(int(number), 0), self.scan.M - 1)
-            self.problem.put()
+            self.problem.put(self._unjudged)
             self._reflect()
+        self.map.point = ()  # the circle stands there, and the same place may be picked again
         self._watch.wake()
 
     def _pointed(self, place: tuple[float, ...]) -> None:
@@ -194,16 +195,19 @@ class PatternPanel:
     def _draw(self) -> float | None:
         """Draw what was asked for last; when to look again while the patterns are being judged [s]."""
         with self._lock:
-            scan, result, number, ranked = self.scan, self.result, self._number, self.ranking
+            scan, result, number, ranked, unjudged = self.scan, self.result, self._number, self.ranking, self._unjudged
         self._parts.layout.display = "none" if scan is None else None
         if scan is None:
             self.news.put(NO_SCAN)
             return None
-        if self._laid != (scan, result):
+        new = self._laid != (scan, result)
+        if new:
             self._lay(scan, result)
-        if self._drawn != (scan, result, number, ranked):
+        if self._drawn != (scan, result, number, ranked, unjudged):
             self._pattern(scan, result, number, ranked)
-            self._drawn = scan, result, number, ranked
+            self._drawn = scan, result, number, ranked, unjudged
+        if new:
+            self._keepsake.keep(self._still)
         return PERIOD if self._judging_goes_on(scan, result) else None
 
     def _lay(self, scan: Scan, result: Reconstruction | None) -> None:
@@ -216,7 +220,8 @@ class PatternPanel:
         self.curve.put()
         with self._lock:
             self._ground, self._laid = ground, (scan, result)
-            self.map.pixel_size, self.map.marks = ground.pixel_size, []
+            self.map.point, self.map.marks = (), []
+            self.map.pixel_size, self.map.fixed = ground.pixel_size, ground.places
             self.map.put(ground.shots, shape=ground.shape, keep_region=False)
             self._reflect()
 
@@ -225,23 +230,17 @@ class PatternPanel:
         assert ground is not None
         expected = None if result is None else result.predicted([number])[0]
         self.patterns.put(pattern_shots(scan, number, expected), shape=(scan.N, scan.N))
-        self.map.marks = ground.marks(number)
+        self.map.marks = ground.footprint(number)
         self.patch.put(tag("div", ground.patch(number, scan.N), class_="pnb-pictures"))
-        self.numbers.put(tag("p", *self._words(scan, expected, number, ranked), class_="pnb-numbers"))
+        self.numbers.put(tag("p", in_numbers(scan, number, expected, self._standing(number, ranked)), class_="pnb-numbers"))
         if ranked is not None:
             self.curve.put(misfit_curve(ranked, number) if ranked.worst else "")
 
-    def _words(self, scan: Scan, expected: NDArray[np.float32] | None, number: int, ranked: Ranking | None) -> list[str]:
-        """The pattern in numbers."""
-        row, column = scan.positions[number]
-        told = [f"Pattern {number} (0 to {scan.M - 1}), at row {row:.1f}, column {column:.1f} px: "]
-        told.append(f"{photons(scan.intensity[number], scan)} photons measured")
-        if expected is not None:
-            value = misfit(expected, scan, number)
-            told.append(f", {photons(expected, scan)} predicted. ")
-            told.append(f"Misfit R {value:.3g}" if np.isfinite(value) else "A dark pattern has no misfit R")
-            told.append("; the other patterns are being judged" if ranked is None else ranked.standing(number))
-        return [*told, "."]
+    def _standing(self, number: int, ranked: Ranking | None) -> str:
+        """Where the pattern stands among all, as far as that is known."""
+        if ranked is not None:
+            return ranked.standing(number)
+        return "; the other patterns could not be judged" if self._unjudged else "; the other patterns are being judged"
 
     def _judging_goes_on(self, scan: Scan, result: Reconstruction | None) -> bool:
         """See to it that every pattern is judged; True while that is not so."""
@@ -251,6 +250,16 @@ class PatternPanel:
             if self._judging is not result and self._task.start(lambda control: self._judge(scan, result, control)):
                 self._judging = result
             return self._judging is not result or self._task.busy  # the one before may have ended just now
+
+    def _fail(self, sentence: str) -> None:
+        """The judging failed."""
+        with self._lock:
+            if self._judging is None or self._judging is not self.result:
+                return  # of a result that is no longer shown
+            self._unjudged = sentence
+            self.problem.put(sentence)
+            self.curve.put()
+        self._watch.wake()
 
     def _judge(self, scan: Scan, result: Reconstruction, control: Control) -> None:
         ranked = ranking(scan, result, control, lambda done: self.curve.put(f"Judged {done:,} of {scan.M:,} patterns."))
@@ -263,9 +272,18 @@ class PatternPanel:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; the pattern as a picture where widgets cannot be shown."""
-        scan, result = self.scan, self.result
-        still = {} if scan is None or result is None else pictured(patterns(scan, result, [self._number]))
-        return dict(self.widget._repr_mimebundle_()) | still | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, self._still)
+
+    def _still(self) -> dict[str, Any]:
+        with self._lock:
+            scan, result, number = self.scan, self.result, self._number
+        if scan is None:
+            return {}
+        return pictured(scan_picture(scan) if result is None else patterns(scan, result, [number]))
+
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture that comes later and stays."""
+        self._keepsake.show_below(self._repr_mimebundle_)
 
     def __repr__(self) -> str:
         if self.scan is None:

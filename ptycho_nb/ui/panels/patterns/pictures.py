@@ -129,10 +129,14 @@ class Ground:
         words = f"{self.shape[0]} × {self.shape[1]} px with {len(self.positions)} probe positions"
         return [layer.shot(words) for layer in self.layers]
 
-    def marks(self, number: int) -> list[dict[str, Any]]:
-        """All positions, and the footprint of this one."""
-        here = {"kind": "circle", "at": self.positions[number], "radius": self.diameter / 2}
-        return [{"kind": "points", "at": self.positions}, here]
+    @property
+    def places(self) -> list[dict[str, Any]]:
+        """Every position, as marks."""
+        return [{"kind": "points", "at": self.positions}]
+
+    def footprint(self, number: int) -> list[dict[str, Any]]:
+        """Where the probe stood for this pattern, as marks."""
+        return [{"kind": "circle", "at": self.positions[number], "radius": self.diameter / 2}]
 
     def nearest(self, place: tuple[float, float]) -> int:
         """The number of the position nearest to a place (row, col) [px]."""

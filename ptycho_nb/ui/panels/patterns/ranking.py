@@ -14,6 +14,7 @@ from ptycho_nb.metrics import r_factor
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Line, Markup, curves_svg
+from ptycho_nb.ui.panels.patterns.pictures import photons
 
 PIXELS = 2**21  # of the patterns predicted at once
 WORST = 12  # patterns offered
@@ -83,6 +84,18 @@ def misfit(expected: NDArray[np.float32], scan: Scan, number: int) -> float:
         return r_factor(expected, scan.intensity[number], scan.mask)
     except InputError:
         return float("nan")
+
+
+def in_numbers(scan: Scan, number: int, expected: NDArray[np.float32] | None, standing: str) -> str:
+    """A pattern in a sentence or two: where it was taken, its photons, its misfit, and after it where that stands among all."""
+    row, column = scan.positions[number]
+    told = f"Pattern {number} (0 to {scan.M - 1}), at row {row:.1f}, column {column:.1f} px: "
+    told += f"{photons(scan.intensity[number], scan)} photons measured"
+    if expected is None:
+        return f"{told}."
+    value = misfit(expected, scan, number)
+    judged = f"Misfit R {value:.3g}" if np.isfinite(value) else "A dark pattern has no misfit R"
+    return f"{told}, {photons(expected, scan)} predicted. {judged}{standing}."
 
 
 def misfit_curve(ranked: Ranking, number: int) -> Markup:

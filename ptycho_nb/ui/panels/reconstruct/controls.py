@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,11 +10,13 @@ import ipywidgets as widgets
 from ptycho_nb.config import CONFIGS, Config, RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
+from ptycho_nb.quantities import several
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import STYLE, Fold, LossFrame, OwnKeys, Pane, PreviewFrame, close_all, tag
 from ptycho_nb.ui.forms import Form, SettingsFile
 from ptycho_nb.ui.panels.reconstruct.freedoms import FreedomCheck
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
+from ptycho_nb.ui.panels.run import Run
 
 TITLES = {
     "training": "Training",
@@ -64,6 +66,8 @@ class Controls:
         self.pause = _button("Pause", "Hold the run after this step; press again to go on")
         self.stop = _button("Stop and keep", "End the run after this step and keep what there is")
         self.go_on = _button("Continue", "Go on from where the last run ended, for so many more epochs")
+        self.others, self.stop_others = Pane(role="status"), _button("Stop it", "End the runs of other panels and keep what there is")
+        self._elsewhere = widgets.HBox([self.others, self.stop_others])
         self.more = widgets.Text(
             "10",
             description="for more epochs",
@@ -75,15 +79,13 @@ class Controls:
         self.loss, self.preview = LossFrame(), PreviewFrame()
         self.freedoms = FreedomCheck(wanted, use)
         self._asks = Fold([self.freedoms.widget], titles=("What the data ask for",), selected_index=None)
-        self._network = widgets.VBox([self.forms["training"].widget, self._folded()])
+        folded = [self.forms[name].widget for name in FOLDED]
+        self._folded = Fold(folded, titles=[TITLES[name] for name in FOLDED], selected_index=None)
+        self._network = widgets.VBox([self.forms["training"].widget, self._folded])
         self._fit = widgets.VBox([self.forms["refinement"].widget, self._asks])
         self.widget = self._built()
         self.widget.add_class("pnb-panel")
         self.arrange()
-
-    def _folded(self) -> Fold:
-        titles = tuple(TITLES[name] for name in FOLDED)
-        return Fold([self.forms[name].widget for name in FOLDED], titles=titles, selected_index=None)
 
     def _built(self) -> widgets.VBox:
         buttons = widgets.HBox([self.start, self.pause, self.stop, self.go_on, self.more])
@@ -91,7 +93,8 @@ class Controls:
         extras = Fold([self.code, self.file.widget], titles=("Show Python", "Settings file"), selected_index=None)
         live = widgets.HBox([self.loss.widget, self.preview.pane])
         live.add_class("pnb-live")
-        news = [self.state, self.problem, self.numbers, self.after]
+        self._elsewhere.add_class("pnb-bar")
+        news = [self._elsewhere, self.state, self.problem, self.numbers, self.after]
         settings = widgets.HBox([self._network, self._fit])
         settings.add_class("pnb-settings")
         work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), widgets.VBox([self.estimate, buttons, *news, live])])
@@ -110,7 +113,9 @@ class Controls:
         return {f"{name}.{field}": text for name in self.sections for field, text in self.forms[name].problems.items()}
 
     def arrange(self) -> None:
-        """Show the settings of the chosen method and no others."""
+        """Show the settings of the chosen method and no others, and which folds hide a problem."""
+        for number, name in enumerate(FOLDED):
+            self._folded.count_problems(number, len(self.forms[name].problems))
         self._network.layout.display = None if "training" in self.sections else "none"
         self._fit.layout.display = None if "refinement" in self.sections else "none"
         self.twice.layout.display = None if len(self.shown) == len(TITLES) else "none"
@@ -138,11 +143,16 @@ class Controls:
             raise InputError(f"More epochs is {self.more.value[:40]!r}; it must be a whole number in 1 to {MOST_MORE}.")
         return more
 
+    @property
+    def _unsolved(self) -> str:
+        """How many problems keep Start waiting, and the first of them."""
+        problems = list(self.problems.values())
+        return f" · {several(len(problems), 'problem')} to solve before Start: {problems[0]}" if problems else ""
+
     def reflect(self, state: State, doing: str, ready: bool, resumable: bool) -> None:
         """Say the state in words, and which buttons and fields can be used in it."""
-        busy, count = state in BUSY, len(self.problems)
-        problems = f" · {count} problem{'s' * (count > 1)} to solve before Start" if count and not busy else ""
-        self.state.put(f"{str(state).capitalize()}{doing if busy else ''}{problems}")
+        busy = state in BUSY
+        self.state.put(f"{str(state).capitalize()}{doing if busy else self._unsolved}")
         self.start.disabled = busy or not ready
         self.pause.disabled = state not in PAUSABLE
         self.pause.description = "Resume" if state in (State.PAUSING, State.PAUSED) else "Pause"
@@ -152,6 +162,19 @@ class Controls:
         for form in self.forms.values():
             if form.disabled is not busy:
                 form.disabled = busy
+
+    def tell_others(self, runs: Sequence[Run]) -> None:
+        """Say which runs of other panels are under way, with the button that ends them."""
+        self.others.put(f"In another panel: {'; '.join(f'{run.name} on {run.scan.name}' for run in runs)}." if runs else "")
+        self._elsewhere.layout.display = None if runs else "none"
+
+    def clear(self) -> None:
+        """Forget what was shown of another scan."""
+        self.loss.begin()
+        self.preview.clear()
+        self.freedoms.clear()
+        self.problem.put()
+        self.after.put()
 
     def close(self) -> None:
         """Take every widget away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
@@ -50,7 +51,9 @@ class FreedomCheck:
         self.widget = widgets.VBox([Pane(tag("p", WHY)), bar, self.problem, self.said, self.table])
         self.task = Task(self.problem.put, self._changed)
         self.ranking: list[Freedom] = []
-        self._changed(False)
+        self._scan: Scan | None = None  # what the ranking is of
+        self._turn = threading.Lock()  # held while a ranking is shown or forgotten
+        self.task.reflect()
         self.button.on_click(lambda _: self.task.start(self._do))
         self.stop.on_click(lambda _: self.task.stop())
         self.take.on_click(lambda _: self._take())
@@ -63,27 +66,37 @@ class FreedomCheck:
     def clear(self) -> None:
         """Forget the ranking: it was of another scan."""
         self.task.stop()
-        self.ranking = []
-        self.said.put()
-        self.table.put()
-        self._changed(self.task.busy)
+        self._show(None)
+        self.task.reflect()
 
     def _do(self, control: Control) -> None:
         self.problem.put()
-        self.table.put()
-        self.ranking = []
         scan, config = self._wanted()
+        self._show(scan)
         seen: list[History] = []
 
         def told(history: History) -> None:
             if not seen or seen[-1] is not history:
                 seen.append(history)
-                self.said.put(f"Fit {len(seen)} of at most {FITS} …")
+                self._tell(scan, f"Fit {len(seen)} of at most {FITS} …")
 
         ranking = rank_freedoms(scan, config, listener=told, control=control)
-        self.ranking = ranking
-        self.said.put(_verdict(ranking, control.stopping))
-        self.table.put(_table(ranking))
+        self._tell(scan, _verdict(ranking, control.stopping), ranking)
+
+    def _show(self, scan: Scan | None) -> None:
+        """Begin with nothing, on this scan."""
+        with self._turn:
+            self._scan, self.ranking = scan, []
+            self.said.put()
+            self.table.put()
+
+    def _tell(self, scan: Scan, words: str, ranking: Sequence[Freedom] = ()) -> None:
+        """Show what came of this scan, unless another was set meanwhile."""
+        with self._turn:
+            if self._scan is scan:
+                self.ranking = list(ranking)
+                self.said.put(words)
+                self.table.put(_table(ranking) if ranking else "")
 
     def _take(self) -> None:
         self.problem.put()
@@ -113,6 +126,8 @@ def _table(ranking: Sequence[Freedom]) -> Markup:
 def _verdict(ranking: Sequence[Freedom], stopped: bool) -> str:
     stop = "Stopped: what is not in the table was not tried. " if stopped else ""
     helping = [one.name for one in ranking if one.helps and one.name != TOGETHER]
+    if stopped and not helping:
+        return f"{stop}Of those tried, none helps."
     if not helping:
         return f"{stop}None of these helps: the fit as set has the freedom that the data ask for."
     return f"{stop}What helps: {', '.join(helping)}. The first row predicts the held-out pixels best."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ptycho_nb.config import CONFIGS, Config, RefinementConfig
+from ptycho_nb.config import CONFIGS, Config, RefinementConfig, SimulationConfig
 from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control, History, Listener, State
 from ptycho_nb.reconstruction import reconstruct
@@ -233,7 +233,37 @@ def known(method: str) -> str:
     return method
 
 
+def runnable(scan: object) -> Scan | None:
+    """A scan, or None for none yet.
+
+    Raises
+    ------
+    InputError
+        It is neither.
+    """
+    if not isinstance(scan, Scan | None):
+        raise InputError(f"A run takes a Scan, not {type(scan).__name__}; load_scan and simulate_scan make one.")
+    return scan
+
+
 def by_section(configs: Iterable[Config]) -> dict[str, Config]:
-    """Settings by the name of their section."""
-    names = {kind: name for name, kind in CONFIGS.items()}
+    """Settings by the name of their section.
+
+    Raises
+    ------
+    InputError
+        One is of a kind that no method takes.
+    """
+    names = {CONFIGS[name]: name for name in (*NETWORK, *ITERATIVE)}
+    for config in configs:
+        if type(config) not in names:
+            raise InputError(_no_setting(config, [kind.__name__ for kind in names]))
     return {names[type(config)]: config for config in configs}
+
+
+def _no_setting(given: object, kinds: Sequence[str]) -> str:
+    if isinstance(given, str):
+        return f"{given[:40]!r} is no config; did you mean method={given[:40]!r}?"
+    if isinstance(given, SimulationConfig):
+        return "A SimulationConfig is no setting of a run: it goes first, as App(SimulationConfig(…)), or into simulate_scan."
+    return f"{type(given).__name__} is no setting of a run; allowed: {', '.join(kinds)}."

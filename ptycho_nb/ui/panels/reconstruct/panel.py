@@ -9,22 +9,23 @@ import ipywidgets as widgets
 
 from ptycho_nb.config import Config, RefinementConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.history import History, State
+from ptycho_nb.history import State
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import Drawer, Keepsake, code, tag
+from ptycho_nb.ui.drawing import Drawer, Keepsake, bundle_of, code, tag
 from ptycho_nb.ui.forms import Source, show_python
 from ptycho_nb.ui.panels.failures import guarded
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY, RESUMABLE, Controls
 from ptycho_nb.ui.panels.reconstruct.forecast import Forecast, Question
-from ptycho_nb.ui.panels.reconstruct.methods import METHODS, Job, Outcome, Part, by_section, known
-from ptycho_nb.ui.panels.reconstruct.progress import OVER, ProgressFrame
+from ptycho_nb.ui.panels.reconstruct.methods import METHODS, Job, Outcome, Part, by_section, known, runnable
+from ptycho_nb.ui.panels.reconstruct.progress import ProgressFrame
 from ptycho_nb.ui.panels.reconstruct.runner import Runner, Screen
 from ptycho_nb.ui.panels.reconstruct.summary import Times, in_words, scan_in_words
 from ptycho_nb.ui.panels.remains import Remains, bundle
 from ptycho_nb.ui.panels.run import Run
 
 NO_SCAN = "No scan yet: choose or simulate one in the Scan panel, or give one in Python: ReconstructPanel(scan)."
+NO_PROGRAM = "There is no program yet: a setting has a problem."
 LONGEST_END = 60.0  # s that close waits for a run to end
 
 
@@ -50,10 +51,11 @@ class ReconstructPanel:
     """
 
     def __init__(self, scan: Scan | None = None, *configs: Config, method: str = "Iterative", source: Source = None) -> None:
+        scan = runnable(scan)
         self.controls = Controls(known(method), by_section(configs), self._asked, self.set)
-        self.progress = ProgressFrame(self.controls.numbers, self._moved)
+        self.progress = ProgressFrame(self.controls.numbers)
         self.drawer = Drawer([self.progress, self.controls.loss, self.controls.preview])
-        screen = Screen(self._say, self.controls.problem.put, self._begin_part, self._prepare, self._sum_up)
+        screen = Screen(self._say, self.controls.problem.put, self._begin_part, self._prepare, self._sum_up, self.controls.tell_others)
         self._runner = Runner(self.drawer, screen)
         self._forecast = Forecast(self.controls.estimate.put)
         self.remains = Remains()
@@ -69,6 +71,7 @@ class ReconstructPanel:
         c.go_on.on_click(guarded(lambda: self._click(c.epochs_more), c.problem.put))
         c.pause.on_click(lambda _: self._click_pause())
         c.stop.on_click(lambda _: self.stop())
+        c.stop_others.on_click(lambda _: self._runner.stop_others())
         c.method.observe(lambda _: self._edited(), "value")
         for form in c.forms.values():
             form.on_change(self._edited)
@@ -88,12 +91,13 @@ class ReconstructPanel:
 
     @scan.setter
     def scan(self, scan: Scan | None) -> None:
+        scan = runnable(scan)
         with self._runner.turn:  # none begins meanwhile
             if self.busy:
                 raise InputError("A run is under way on the present scan; stop it before you set another.")
             self._scan, self._runner.outcome, self._times, self.state = scan, None, Times(), State.IDLE
-            self.controls.after.put()
-            self.controls.freedoms.clear()
+            self.controls.clear()
+            self.progress.begin()
             self.controls.scan.put(NO_SCAN if scan is None else scan_in_words(scan))
             self._edited()
 
@@ -129,13 +133,7 @@ class ReconstructPanel:
 
     @property
     def configs(self) -> dict[str, Any]:
-        """The settings of the chosen method, by section.
-
-        Raises
-        ------
-        ConfigError
-            A field cannot take what was entered.
-        """
+        """The settings of the chosen method, by section; ConfigError where a field cannot take what was entered."""
         return {name: self.controls.forms[name].config for name in self.controls.sections}
 
     @property
@@ -152,13 +150,18 @@ class ReconstructPanel:
         done = self._runner.outcome
         return done is not None and done.method == self.method and done.result.state in RESUMABLE
 
+    def shows(self, *configs: Config, method: str | None = None) -> bool:
+        """Whether these settings and this method are what it shows; InputError where ``set`` would never take them."""
+        forms = [self.controls.forms[name].shows(config) for name, config in by_section(configs).items()]
+        return all(forms) and (method is None or known(method) == self.method)
+
     def set(self, *configs: Config, method: str | None = None) -> None:
         """Show these settings, one of a kind, and this method; what is left out stays.
 
         Raises
         ------
         InputError
-            There is no such method, or a run is under way.
+            There is no such method, a setting of a kind that it has no form for, or a run is under way.
         """
         method = known(self.method if method is None else method)
         if self.busy:
@@ -176,24 +179,23 @@ class ReconstructPanel:
         self._runner.on_end(listener)
 
     def run(self) -> Reconstruction | None:
-        """Run to the end; blocks. What goes wrong is said in the panel, in a sentence."""
-        self._runner.go(self._job)
-        return self.result
+        """Run to the end; blocks. None where this run gave no object: what went wrong is said in the panel, in a sentence."""
+        run = self._runner.go(self._job)
+        return None if run is None else run.result
 
     def pause(self) -> None:
         """Hold the run after its step."""
         self._runner.control.pause()
-        self.progress.refresh()
+        self._runner.reflect()
 
     def resume(self) -> None:
         """Let a paused run go on."""
         self._runner.control.resume()
-        self.progress.refresh()
+        self._runner.reflect()
 
     def stop(self) -> None:
         """End the run after its step and keep what there is; wakes a paused run."""
-        self._runner.control.stop()
-        self._runner.move(State.STOPPING)
+        self._runner.stop()
 
     def wait(self, seconds: float = LONGEST_END) -> bool:
         """Block until no run is under way; whether that came within this time."""
@@ -238,8 +240,8 @@ class ReconstructPanel:
     def _prepare(self, run: Run, goes_on: bool) -> None:
         """The pictures of another run; a measurement of its time that is under way ends first."""
         run.source = self._source
-        self.controls.preview.of(run.scan)
         if not goes_on:
+            self.controls.preview.of(run.scan)
             self.controls.loss.begin()
         self._forecast.wait()
 
@@ -263,10 +265,6 @@ class ReconstructPanel:
             self.controls.arrange()
             self._say(self.state)
 
-    def _moved(self, history: History) -> None:
-        """The run has come to another state, by what its history says."""
-        self._runner.move(State.STOPPING if history.control.stopping else State.RUNNING if history.state in OVER else history.state)
-
     def _say(self, state: State) -> None:
         """Show a state in words, and what can be done in it."""
         self.state = state
@@ -277,16 +275,15 @@ class ReconstructPanel:
 
     def _foretell(self, ready: bool) -> None:
         """What Start would do, in Python, and what it would take."""
-        if not self.controls.problems:
-            self.controls.code.put(code(self.python))
+        self.controls.code.put(NO_PROGRAM if self.controls.problems else code(self.python))
         self._forecast.ask(Question(self._scan, self.configs) if ready and self._scan is not None else None)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; a picture of its result where widgets cannot be shown."""
-        return dict(self.widget._repr_mimebundle_()) | bundle(self.result) | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, lambda: bundle(self.result))
 
     def _ipython_display_(self) -> None:
-        """The panel, and under it two plain outputs for the pictures that stay."""
+        """The panel, and under it plain outputs for the pictures that stay."""
         shown = self._repr_mimebundle_()
         if self.result is not None:  # its picture stands below
             shown.pop("image/png", None)

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 
 from ptycho_nb.history import History, State
 from ptycho_nb.ui.drawing import Cost, Frame, Pane, joined, tag
 from ptycho_nb.ui.panels.reconstruct.methods import Part
 
-OVER = (State.DONE, State.STOPPED, State.DIVERGED, State.FAILED)
 WINDOW = 40  # samples that the rate is taken over
 
 
 class ProgressFrame(Frame):
-    """Epoch, steps a second, time left and loss in a line, and a bar.
-
-    Parameters
-    ----------
-    pane : Pane
-    moved : callable
-        Told the history each time, for the state of the run.
-    """
+    """Epoch, steps a second, time left and loss in a line of ``pane``, and a bar."""
 
     period = 0.25
     share = 0.003
 
-    def __init__(self, pane: Pane, moved: Callable[[History], None]) -> None:
-        self._pane, self._moved = pane, moved
-        self._history: History | None = None
+    def __init__(self, pane: Pane) -> None:
+        self._pane = pane
         self.part = ""
         self.begin()
 
     def begin(self) -> None:
         """Forget the run before."""
-        self._history = None
         self.say(Part("", ""))
         self._pane.put()
 
@@ -49,7 +38,6 @@ class ProgressFrame(Frame):
         self._last = (0, 0)
 
     def note(self, history: History) -> None:
-        self._history = history
         if self._limit and self._end is None:
             self._end = history.elapsed + self._limit
         done, steps = history.epochs, len(history.steps)
@@ -58,7 +46,6 @@ class ProgressFrame(Frame):
             self._last = (done, steps)
 
     def draw(self, history: History) -> Cost:
-        self._moved(history)
         now, steps = time.monotonic(), len(history.steps)
         if history.state is State.RUNNING:
             self._seen.append((now, steps))
@@ -67,11 +54,6 @@ class ProgressFrame(Frame):
         loss = f"loss {history.steps[-1][1]:.4g}" if history.steps and self._epochs else ""
         words = ", ".join(w for w in (self._epoch(history), self._rate(), self._left(history), loss) if w)
         return Cost(bytes=self._pane.put(tag("p", words, class_="pnb-numbers"), self._bar(history)))
-
-    def refresh(self) -> None:
-        """Show at once what was asked of the run."""
-        if self._history is not None:
-            self._moved(self._history)
 
     def _epoch(self, history: History) -> str:
         total = max(self._epochs, history.epochs)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ptycho_nb.errors import InputError
@@ -18,6 +19,7 @@ from ptycho_nb.ui.panels.run import Run
 
 log = logging.getLogger(__name__)
 
+OVER = (State.DONE, State.STOPPED, State.DIVERGED, State.FAILED)
 NUMBERS = itertools.count(1)  # of the runs of this kernel
 
 Listener = Callable[[Run], object]
@@ -39,6 +41,8 @@ class Screen:
         It is about to begin, anew or going on (True).
     after : callable
         It left this; gives the run in words.
+    others : callable
+        The runs of other panels that are under way, whenever these change, in any thread.
     """
 
     state: Callable[[State], object]
@@ -46,6 +50,7 @@ class Screen:
     part: Callable[[Part], object]
     before: Callable[[Run, bool], object]
     after: Callable[[Run, Outcome], str]
+    others: Callable[[Sequence[Run]], object]
 
 
 class Runner:
@@ -78,6 +83,8 @@ class Runner:
         self._part = ""
         self._before = (0.0, 0)  # seconds and steps of the parts that are over
         self._closed = False
+        RUNNERS.add(self)
+        _tell_of_others()
 
     def on_begin(self, listener: Listener) -> None:
         """Call ``listener`` with each run that begins, in its thread."""
@@ -105,42 +112,68 @@ class Runner:
             self._over(State.FAILED)
             self._at_work.end()
 
-    def go(self, prepared: Callable[[Runner], Job]) -> None:
-        """Run this now; blocks. Nothing happens where a run is under way."""
+    def go(self, prepared: Callable[[Runner], Job]) -> Run | None:
+        """Run this now; blocks. None, and nothing happens, where a run is under way or none can be made."""
         job = self._claim(prepared)
-        if job is not None:
-            self._work(job)
+        return None if job is None else self._work(job)
 
     def wait(self, seconds: float) -> bool:
         """Block until no run is under way; whether that came within this time."""
         return self._at_work.wait(seconds)
 
+    def stop(self) -> None:
+        """End the run after its step and keep what there is; wakes a paused run."""
+        self.control.stop()
+        self.reflect()
+
+    def stop_others(self) -> None:
+        """End the runs of other panels, those too that no cell shows any more."""
+        for runner in list(RUNNERS):
+            if runner is not self:
+                runner.stop()
+
     def close(self, seconds: float) -> None:
         """Stop, wait, and take no more; from within the run itself without the wait."""
+        with TELLING:
+            RUNNERS.discard(self)
         with self.turn:
             self._closed = True
             self.control.stop()
         self.wait(seconds)
 
     def hear(self, history: History) -> None:
-        """The listener of every part: notes that a part has begun, and draws."""
+        """The listener of every part: notes that a part has begun, says a state that is new, and draws."""
         run = self.run
         if run is not None and (not run.histories or run.histories[-1][1] is not history):
             self._before = sum(h.elapsed for _, h in run.histories), sum(len(h.steps) for _, h in run.histories)
             run.histories = (*run.histories, (self._part, history))
+        if run is not None and self._standing(run) is not run.state:
+            self.reflect()
         self._drawer(history)
 
-    def move(self, state: State) -> None:
-        """The run that is under way has come to another state; nothing where it has ended."""
+    def reflect(self) -> None:
+        """Say where the run that is under way stands; nothing where it has ended."""
         with self.turn:
             if self.run is not None and self.busy:
-                self.run.state = state
-                self._screen.state(state)
+                self.run.state = self._standing(self.run)
+                self._screen.state(self.run.state)
+
+    def _standing(self, run: Run) -> State:
+        """Where it stands, by what its last part says and what was asked of it."""
+        if self.control.stopping:
+            return State.STOPPING
+        if not run.histories:
+            return State.LOADING
+        state = run.histories[-1][1].state
+        if state in OVER:  # the patches are put together, and what pauses is the part after that
+            return State.PAUSING if self.control.paused else State.RUNNING
+        return state
 
     def say(self, part: Part) -> None:
         """A part of the run begins."""
         self._part = part.name or self._part
         self._screen.part(part)
+        self.reflect()
 
     def film(self, history: History, seen: Preview, inside: tuple[slice, slice]) -> None:
         """Keep this moment of the run."""
@@ -167,11 +200,12 @@ class Runner:
             self._screen.state(State.LOADING)
             return job
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: Job) -> Run:
         run, state = self.run, State.FAILED
         assert run is not None
         self._at_work.mine()
         try:
+            _tell_of_others()
             self._tell(self._begin, run)
             with self._drawer.following():
                 state = self._ran(job, run)
@@ -179,8 +213,10 @@ class Runner:
                 self._sum_up(run)
         finally:
             self._over(state)
+            _tell_of_others()
             self._tell(self._end, run)
             self._at_work.end()
+        return run
 
     def _over(self, state: State) -> None:
         """The run has ended so: the next may begin."""
@@ -222,3 +258,15 @@ class Runner:
                 listener(run)
             except Exception:
                 log.exception("The run could not be handed on.")
+
+
+RUNNERS: weakref.WeakSet[Runner] = weakref.WeakSet()  # of the panels of this kernel that are not closed
+TELLING = threading.Lock()
+
+
+def _tell_of_others() -> None:
+    """Tell each panel which runs of the others are under way: a cell run again leaves the run of its panel before behind."""
+    with TELLING:
+        at_work = [runner for runner in RUNNERS if runner.busy]
+        for runner in RUNNERS:
+            runner._screen.others([other.run for other in at_work if other is not runner and other.run is not None])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ptycho_nb.checks import checks, noise_r_factor
+from ptycho_nb.checks import checks, r_factors
 from ptycho_nb.config import DataConfig, RefinementConfig
 from ptycho_nb.dataset import held_out as held_out_of_training
 from ptycho_nb.dataset import subsample
@@ -18,8 +18,7 @@ from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.panels.reconstruct.methods import Outcome
 
-JUDGES = 128  # patterns on which the R of noise is drawn
-POOR = ("diverged", "misfit")  # checks that are told at once
+POOR = ("diverged", "unlearned", "misfit")  # checks that are told at once
 
 
 def scan_in_words(scan: Scan) -> str:
@@ -51,9 +50,7 @@ class Times:
 def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
     """What the run took and reached, a sentence each; no measure of quality."""
     result = outcome.result
-    chosen = range(0, scan.M, max(1, scan.M // JUDGES))
-    noise = noise_r_factor(result.predicted(list(chosen)), scan.mask)
-    misfit = result.r_factor(scan)
+    misfit, noise = result.r_factor(scan), r_factors(result, scan)[1]
     told = [
         f"{result.method}: {_took(outcome)}.",
         f"Misfit R {misfit:.3f}; photon noise alone gives {noise:.3f}.",

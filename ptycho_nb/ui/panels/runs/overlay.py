@@ -97,11 +97,11 @@ class SideBySide:
 
     def draw(self, runs: Sequence[Run]) -> Markup:
         """Those of these runs that have an object, a column each."""
+        before, self._registered = self._registered, {}
         having = [run for run in runs if run.result is not None or run.film.moments]
         if not having:
             return Markup()
         reference = next((run for run in reversed(having) if run.result is not None), None)
-        before, self._registered = self._registered, {}
         found = {run: self._seen(run, reference, before) for run in having}
         scales = Scales.of(*(image for image, _ in found.values()))
         columns = (

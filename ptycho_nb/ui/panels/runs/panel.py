@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures import comparison
-from ptycho_nb.result import Reconstruction
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Keepsake, OwnKeys, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.drawing.drawer import TRAFFIC
 from ptycho_nb.ui.panels.remains import bundle
 from ptycho_nb.ui.panels.run import Moment, Run
+from ptycho_nb.ui.panels.runs.facts import Facts, held, misfit, nearest, scan_bytes
 from ptycho_nb.ui.panels.runs.overlay import EPOCHS, SECONDS, SideBySide, frame, loss_curves, loss_kinds
 from ptycho_nb.ui.panels.runs.table import ENDED, runs_table
 from ptycho_nb.ui.panels.watch import Watch
@@ -25,16 +23,6 @@ EMPTY = "No runs yet: press Start in the Reconstruct panel. Each run of this ker
 PERIOD = 1.0  # s between two looks at a run
 MOST, MOST_BYTES = 20, 2**29  # runs kept, and memory of them
 BESIDE = 5  # runs drawn over each other
-JUDGES, PIXELS = 128, 2**22  # patterns, evenly over the scan, that R is computed on; their pixels in all at most
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What is computed of a run: R of its result, NaN where there is none, and the noise models of its losses."""
-
-    result: Reconstruction | None
-    misfit: float
-    kinds: set[str]
 
 
 class RunsPanel:
@@ -55,6 +43,11 @@ class RunsPanel:
         self._framed: tuple[object, ...] = ()  # which moment
         self._newest: int | None = None  # the run whose course is to be shown as soon as it has one
         self._dropped = ""
+        self._listeners: list[Callable[[Run], object]] = []
+        self._keepsake = Keepsake()
+        self._kept: tuple[object, ...] = ()  # whose objects the output shows that stays
+        self._spanned: Run | None = None  # whose moments the slider spans
+        self._span: tuple[Moment, ...] = ()
         self._lock, self._setting = threading.RLock(), False
         self._make()
         self._watch = Watch(self._draw, self.problem.put)
@@ -141,7 +134,14 @@ class RunsPanel:
             gone = {run for run in runs if run.state in ENDED}
             self.runs = tuple(run for run in self.runs if run not in gone)
             self._offer(tuple(number for number in self.chosen.value))
+        for run in gone:
+            for listener in self._listeners:
+                listener(run)
         self._watch.wake()
+
+    def on_forget(self, listener: Callable[[Run], object]) -> None:
+        """Call ``listener`` with each run that is taken out of the list, so that nothing else keeps it in memory."""
+        self._listeners.append(listener)
 
     def _offer(self, chosen: Sequence[int]) -> None:
         """The runs to choose from, these chosen; the caller holds the lock."""
@@ -162,12 +162,15 @@ class RunsPanel:
         under_way = any(run.state not in ENDED for run in runs)
         self._facts = {run: self._known(run) for run in runs}
         self._parts.layout.display = None if runs else "none"
-        size = sum(held(run) for run in runs) / 2**20
+        size = held(runs) / 2**20
         count = f"{len(runs)} run{'s' * (len(runs) > 1)}, {size:.3g} MiB."
         self.news.put(f"{count if runs else EMPTY}{self._dropped}")
         chosen = [run for run in runs if run.number in numbers]
         sent = self.table.put(runs_table(runs, {run: facts.misfit for run, facts in self._facts.items()})) if runs else 0
         sent += self._overlay(chosen[-BESIDE:], len(chosen)) + self._scrub()
+        if not under_way and self._kept != self._beside:
+            self._kept = self._beside
+            self._keepsake.keep(self._still)
         return max(PERIOD, sent / TRAFFIC) if under_way else None
 
     def _known(self, run: Run) -> Facts:
@@ -222,10 +225,14 @@ class RunsPanel:
                 self._newest = None if self._newest in known else self._newest
             run = next((run for run in self.runs if run.number == self.film.value), None)
             moments = () if run is None else run.film.moments
-            last = int(self.moment.value) == int(self.moment.max)
+            at = int(self.moment.value)
+            last, before = at == int(self.moment.max), self._span[at - 1 : at] if run is self._spanned else ()
             self.moment.max = max(len(moments), 1)
             if last:
                 self.moment.value = self.moment.max
+            elif before and moments:
+                self.moment.value = nearest(before[0], moments)
+            self._spanned, self._span = run, moments
             return moments, "" if run is None else run.name
         finally:
             self._setting = False
@@ -234,15 +241,17 @@ class RunsPanel:
         """Forget the oldest runs that have ended while there are too many, and say so."""
         ended = [run for run in self.runs if run.state in ENDED]
         gone: list[Run] = []
-        while ended[1:] and (len(self.runs) - len(gone) > MOST or sum(held(r) for r in self.runs if r not in gone) > MOST_BYTES):
+        left = list(self.runs)
+        while ended[1:] and (len(left) > MOST or held(left) - scan_bytes(left[-1].scan) > MOST_BYTES):  # that scan is in use
             gone.append(ended.pop(0))
+            left.remove(gone[-1])
         if gone:
             self._dropped = f" {gone[-1].name} and those before it are forgotten: at most {MOST} runs and {MOST_BYTES >> 20} MiB are kept."
             self._forget(gone)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; the chosen objects as a picture where widgets cannot be shown."""
-        return dict(self.widget._repr_mimebundle_()) | self._still() | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, self._still)
 
     def _still(self) -> dict[str, Any]:
         results = {run.name: run.result for run in self._selected() if run.result is not None}
@@ -254,22 +263,9 @@ class RunsPanel:
         except InputError:  # they lie on different canvases
             return bundle(last)
 
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture that comes later and stays."""
+        self._keepsake.show_below(self._repr_mimebundle_)
+
     def __repr__(self) -> str:
         return f"<RunsPanel: {len(self.runs)} runs>"
-
-
-def held(run: Run) -> int:
-    """Bytes of what a run keeps: its result and its moments; the scan is shared."""
-    result = run.result
-    arrays: list[Any] = [moment.object for moment in run.film.moments]
-    if result is not None:
-        arrays += [result.object, result.coverage, result.probe, result.positions, *result.optimiser.values()]
-    return int(sum(array.nbytes for array in arrays))
-
-
-def misfit(run: Run, result: Reconstruction) -> float:
-    """R on some patterns, evenly over the scan."""
-    scan = run.scan
-    count = min(scan.M, JUDGES, max(1, PIXELS // scan.N**2))
-    some = np.unique(np.linspace(0, scan.M - 1, count).round().astype(int))
-    return result.replace(positions=result.positions[some], optimiser={}).r_factor(scan.select(some))

@@ -13,7 +13,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.readers import READERS
 from ptycho_nb.readers.source import size
-from ptycho_nb.ui.drawing import Pane, joined, tag
+from ptycho_nb.ui.drawing import Pane, tag
 from ptycho_nb.ui.panels.watch import Watch
 
 MOST = 500  # entries shown of one folder
@@ -49,16 +49,18 @@ class Browser:
         )
         self.open = widgets.Button(description="Open", tooltip="Load this file, or enter this folder", button_style="primary")
         self.fields = widgets.Button(description="Map fields", tooltip="Choose by hand what each array of this file is")
-        self.news = Pane(kind="news")
+        self.news, self.problem = Pane(role="status", kind="news"), Pane(role="alert", kind="problem")
         for box in (self.entries, self.recent, self.path):
             box.layout.width, box.layout.max_width = "560px", "98%"
         bar = widgets.HBox([self.open, self.fields])
         bar.add_class("pnb-bar")
-        self.widget = widgets.VBox([self.where, self.entries, self.recent, self.path, bar, self.news])
+        self.widget = widgets.VBox([self.where, self.entries, self.recent, self.path, bar, self.news, self.problem])
         self._chosen, self._written = "", ""
         self.folder = Path(_home())
         self._lock, self._quiet = threading.RLock(), False
         self._seen = False
+        self.widget._view_count = 0  # from now on the page tells how many there are of it
+        self.widget.observe(lambda _: self.watch(self._seen), "_view_count")
         self._watch = Watch(self._look_again, lambda _: None)
         self.entries.observe(self._picked, "value")
         self.recent.observe(self._picked, "value")
@@ -101,13 +103,14 @@ class Browser:
             options, told = _listed(home)
         except OSError as error:
             reason = (error.strerror or "it cannot be read").lower()
-            self.news.put(tag("div", f"{home.name or home}: {reason}; choose another folder.", role="alert", class_="pnb-problem"))
+            self.problem.put(f"{home.name or home}: {reason}; choose another folder.")
             return
         with self._lock:
             self.folder = home
             self._offer(self.entries, options)
             self.where.put("Folder ", tag("b", printable(str(home))))
-            self.news.put(*_news(told))
+            self.problem.put()
+            self.news.put(" ".join(told))
             self._write("")
 
     def refresh(self) -> None:
@@ -123,12 +126,12 @@ class Browser:
                 return
             known = {path for _, path in before}
             self._offer(self.entries, options, kept=self.entries.value)
-            self.news.put(*_news([*told, *_arrived([path for _, path in options if path not in known])]))
+            self.news.put(" ".join([*told, *_arrived([path for _, path in options if path not in known])]))
 
     def watch(self, seen: bool) -> None:
-        """Refresh the list by itself from now on while it can be seen, or no more."""
+        """Refresh the list by itself from now on while it can be seen, or no more; one that is on no page cannot."""
         self._seen = seen
-        if seen:
+        if seen and self.widget._view_count:
             self._watch.wake()
 
     def close(self) -> None:
@@ -136,7 +139,7 @@ class Browser:
         self._watch.close()
 
     def _look_again(self) -> float | None:
-        if not self._seen:
+        if not (self._seen and self.widget._view_count):
             return None
         self.refresh()
         return PERIOD
@@ -239,7 +242,3 @@ def _arrived(paths: list[str]) -> list[str]:
     names = [printable(os.path.basename(path)) for path in paths]
     more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
     return [f"New in this folder: {', '.join([*names[:NAMED], *more])}."] if names else []
-
-
-def _news(said: list[str]) -> list[Any]:
-    return [joined(tag("div", " ".join(said), role="status"))] if said else []

@@ -18,6 +18,8 @@ from ptycho_nb.ui.panels.scan.mapping import FieldMap
 from ptycho_nb.ui.panels.scan.orientation import OrientationCheck
 from ptycho_nb.ui.panels.scan.patterns import Patterns
 
+PARTLY = "Part of this scan could not be drawn or judged; it can be used all the same. The log has the reason."
+
 
 class Controls:
     """Every widget of the panel, and their state.

@@ -13,7 +13,7 @@ from ptycho_nb.metrics import r_factor
 from ptycho_nb.quick_look import looked_at, quick_look, unseen
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import Pane, joined, object_images, probe_image, tag
+from ptycho_nb.ui.drawing import Pane, object_images, probe_image, tag
 
 SECONDS = 2.0
 AVERAGED = 128  # patterns that the mean pattern is of
@@ -95,6 +95,8 @@ class QuickLook:
     ----------
     widget : widgets.VBox
     button, stop : widgets.Button
+    news : Pane
+        How well it explains the photons.
     result : Reconstruction or None
     verdict : Verdict or None
     """
@@ -102,16 +104,17 @@ class QuickLook:
     def __init__(self) -> None:
         self.button = widgets.Button(description="Quick look", tooltip=TIP, button_style="primary", disabled=True)
         self.stop = widgets.Button(description="Stop", tooltip="End after this step and keep what there is", disabled=True)
-        self.seen = Pane(kind="look")
+        self.news, self.seen = Pane(role="status", kind="news"), Pane(kind="look")
         bar = widgets.HBox([self.button, self.stop, Pane(f"{TIP}.")])
         bar.add_class("pnb-bar")
-        self.widget = widgets.VBox([bar, self.seen])
+        self.widget = widgets.VBox([bar, self.news, self.seen])
         self.result: Reconstruction | None = None
         self.verdict: Verdict | None = None
 
     def clear(self) -> None:
         """Forget what was seen."""
         self.result = self.verdict = None
+        self.news.put()
         self.seen.put()
 
     def run(self, scan: Scan, control: Control) -> Reconstruction:
@@ -125,5 +128,6 @@ class QuickLook:
         hurried = HURRIED if self.verdict.poor and epochs < FEW and not control.stopping else ""
         took = f"Quick look {ended} after {result.seconds:.1f} s, {epochs} epochs{of}. "
         pictures = tag("div", object_images(result.object, inside=result.scanned), probe_image(result.probe), class_="pnb-pictures")
-        self.seen.put(joined(tag("p", took, self.verdict.words, hurried, role="status"), pictures))
+        self.news.put(tag("p", took, self.verdict.words, hurried))
+        self.seen.put(pictures)
         return result

@@ -17,6 +17,7 @@ from ptycho_nb.ui.drawing import Pane, joined, tag
 
 ROLES = {"patterns": "patterns", "positions": "positions (row, col)", "y": "y: rows", "x": "x: columns", "probe": "probe", "mask": "mask"}
 ON_SCREEN = {"um": "µm"}
+BY_HAND = "Choose a role for each array under Map fields."
 MOST = 60  # arrays of one file
 SETTING = {"description_width": "9.5em"}
 LABEL = 32  # characters of an array's name beside its box

@@ -58,11 +58,11 @@ class OrientationCheck:
         self.use = widgets.Button(description="Use this orientation", tooltip="Turn the positions of this scan so; the file stays as it is")
         for box in (self.probe, self.choice):
             box.layout.width = "max-content"
-        self.table = Pane(kind="ranking")
+        self.news, self.table = Pane(role="status", kind="news"), Pane(kind="ranking")
         bars = [widgets.HBox([self.button, self.probe]), widgets.HBox([self.choice, self.use])]
         for bar in bars:
             bar.add_class("pnb-bar")
-        self.widget = widgets.VBox([Pane(tag("p", WHY)), bars[0], self.table, bars[1]])
+        self.widget = widgets.VBox([Pane(tag("p", WHY)), bars[0], self.news, self.table, bars[1]])
         self.ranking: list[Orientation] = []
         self._why = FREE
         self.offer(False)
@@ -84,6 +84,7 @@ class OrientationCheck:
     def clear(self) -> None:
         """Forget the ranking and the choice, and hide."""
         self.ranking = []
+        self.news.put()
         self.table.put()
         self.choice.value = 0
         self.offer(False)
@@ -93,13 +94,15 @@ class OrientationCheck:
         free = bool(self.probe.value)
         self.ranking = rank_orientations(recorded, free_probe=free, control=control)
         self._why = f"{STOPPED if control.stopping else ''}{FREE if free else FIXED}"
-        self.table.put(tag("p", _verdict(self.ranking, used), role="status"))
+        self.news.put(tag("p", _verdict(self.ranking, used)))
+        self.table.put()
         self.tell(used)
 
     def tell(self, used: Orientation) -> None:
         """Show the ranking against the one in use."""
         if self.ranking:
-            self.table.put(_table(self.ranking, used), tag("p", _verdict(self.ranking, used), role="status"), tag("p", self._why))
+            self.news.put(tag("p", _verdict(self.ranking, used)))
+            self.table.put(_table(self.ranking, used), tag("p", self._why))
 
 
 def same(one: Orientation, other: Orientation | None) -> bool:

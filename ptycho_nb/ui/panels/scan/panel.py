@@ -19,11 +19,11 @@ from ptycho_nb.readers import load_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
-from ptycho_nb.ui.drawing import code, pictured
+from ptycho_nb.ui.drawing import Keepsake, bundle_of, code, pictured
 from ptycho_nb.ui.forms import FileSource, Source, oriented_source, show_python
 from ptycho_nb.ui.panels.failures import guarded
-from ptycho_nb.ui.panels.scan.controls import Controls
-from ptycho_nb.ui.panels.scan.mapping import Arrays
+from ptycho_nb.ui.panels.scan.controls import PARTLY, Controls
+from ptycho_nb.ui.panels.scan.mapping import BY_HAND, Arrays
 from ptycho_nb.ui.panels.scan.orientation import turn
 from ptycho_nb.ui.panels.task import Task
 
@@ -44,6 +44,7 @@ class ScanPanel:
 
     Attributes
     ----------
+    widget : widgets.VBox
     scan : Scan or None
     source : SimulationConfig, FileSource, Oriented, path or None
         Where the scan comes from, for ``show_python``.
@@ -51,12 +52,14 @@ class ScanPanel:
 
     def __init__(self, source: Given | None = None) -> None:
         self.controls = Controls()
+        self.widget: widgets.VBox = self.controls.widget
         self.scan: Scan | None = None
         self.source: Source = None
-        self._recorded: tuple[Scan, Source] | None = None  # before its positions were turned
+        self.recorded: tuple[Scan, Source] | None = None  # before its positions were turned
         self._used = Orientation()
+        self._keepsake = Keepsake()
         self._listeners: list[Callable[[], None]] = []
-        self._task = Task(self._fail, self._work_began_or_ended)
+        self._task = Task(self.controls.problem.put, self._work_began_or_ended)
         self._stoppable = False
         self._connect()
         self._reflect()
@@ -76,12 +79,7 @@ class ScanPanel:
             (c.orientation.use, self._orient),
         )
         for button, action in clicks:
-            button.on_click(guarded(action, self._fail))
-
-    @property
-    def widget(self) -> widgets.VBox:
-        """All of it."""
-        return self.controls.widget
+            button.on_click(guarded(action, self.controls.problem.put))
 
     @property
     def glance(self) -> Reconstruction | None:
@@ -145,7 +143,7 @@ class ScanPanel:
             work(control)
 
         if not self._task.start(begun):
-            self._fail(BUSY)
+            self.controls.problem.put(BUSY)
 
     def _open_chosen(self) -> None:
         browser = self.controls.browser
@@ -188,9 +186,9 @@ class ScanPanel:
         try:
             self.controls.mapping.show(path, Arrays.of(path))
         except ScanError:
-            self._fail(sentence)
+            self.controls.problem.put(sentence)
         else:
-            self._fail(f"{sentence.removesuffix(' It holds:')} Choose a role for each array under Map fields." if listing else sentence)
+            self.controls.problem.put(f"{sentence.removesuffix(' It holds:')} {BY_HAND}" if listing else sentence)
 
     def _simulating(self, config: SimulationConfig) -> Callable[[Control], None]:
         def work(_: Control) -> None:
@@ -208,7 +206,7 @@ class ScanPanel:
         """A new scan is there: forget what was seen of the one before, and tell who waits."""
         c = self.controls
         if used is None:
-            self._recorded = scan, source
+            self.recorded = scan, source
             c.orientation.clear()
         self._used = used or Orientation()
         c.orientation.tell(self._used)
@@ -234,7 +232,8 @@ class ScanPanel:
                 log.exception("The scan could not be drawn or judged.")
                 failed = True
         if failed:
-            self._fail("Part of this scan could not be drawn or judged; it can be used all the same. The log has the reason.")
+            self.controls.problem.put(PARTLY)
+        self._keepsake.keep(self._still)
 
     def _look(self) -> None:
         scan = self._needed()
@@ -249,7 +248,7 @@ class ScanPanel:
 
     def _rank(self) -> None:
         self._needed()
-        recorded, used = self._recorded, self._used
+        recorded, used = self.recorded, self._used
         assert recorded is not None
 
         def work(control: Control) -> None:
@@ -261,8 +260,8 @@ class ScanPanel:
     def _orient(self) -> None:
         """Turn the positions as they were recorded the way the person chose."""
         self._needed()
-        assert self._recorded is not None
-        (scan, source), way = self._recorded, self.controls.orientation.chosen
+        assert self.recorded is not None
+        (scan, source), way = self.recorded, self.controls.orientation.chosen
         flags = turn(way)
 
         def work(_: Control) -> None:
@@ -277,9 +276,6 @@ class ScanPanel:
             raise InputError("No scan yet: open a file or simulate one first.")
         return self.scan
 
-    def _fail(self, sentence: str) -> None:
-        self.controls.problem.put(sentence)
-
     def _work_began_or_ended(self, busy: bool) -> None:
         if busy:
             self.controls.problem.put()
@@ -291,8 +287,14 @@ class ScanPanel:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """The panel; a picture of its scan where widgets cannot be shown."""
-        seen = {} if self.scan is None else pictured(scan_picture(self.scan))
-        return dict(self.controls.widget._repr_mimebundle_()) | seen | {"text/plain": repr(self)}
+        return bundle_of(self, self.widget, self._still)
+
+    def _still(self) -> dict[str, Any]:
+        return {} if self.scan is None else pictured(scan_picture(self.scan))
+
+    def _ipython_display_(self) -> None:
+        """The panel, and under it a plain output for the picture that comes later and stays."""
+        self._keepsake.show_below(self._repr_mimebundle_)
 
     def __repr__(self) -> str:
         return f"<ScanPanel: {'no scan' if self.scan is None else 'scan given'}>"

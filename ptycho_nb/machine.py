@@ -109,6 +109,11 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name, False) for name in BFLOAT16)
 
 
+def computes_in_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether a network set to that precision multiplies in bfloat16 there; ``"auto"`` does where the device does it by itself."""
+    return precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+
+
 def device_label(device: torch.device) -> str:
     """The device in words: ``"cpu"``, or ``"cuda, NVIDIA H200, 139 GiB"``."""
     if device.type != "cuda":

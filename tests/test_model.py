@@ -166,7 +166,7 @@ def test_low_precision_stays_inside_the_network():
 
 @pytest.mark.parametrize("able", [True, False])
 def test_precision_auto_is_bfloat16_where_the_device_has_it(able, monkeypatch):
-    monkeypatch.setattr("ptycho_nb.model.module.has_bfloat16", lambda device: able)
+    monkeypatch.setattr("ptycho_nb.machine.has_bfloat16", lambda device: able)
     scan = tiny_scan()
     auto, named = module_for(scan), module_for(scan, precision="bfloat16" if able else "float32")
     shaken(auto.network), shaken(named.network)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, RefinementConfig, TrainingConfig
+from ptycho_nb.machine import computes_in_bfloat16
 from ptycho_nb.model.facts import lit_width
-from ptycho_nb.network import Size, outline
+from ptycho_nb.network import NETWORKS, Size
 from ptycho_nb.refinement import passes
 from ptycho_nb.refinement.shifts import TERMS
 from ptycho_nb.scan import Scan
 
 REAL, COMPLEX = 4, 8  # bytes
+CPU = torch.device("cpu")
 OBJECTS = 12  # complex object arrays of a fit: its own with gradient and moments, those of its result, what is passing
 VIEWS = 1600  # bytes a pattern: the two windows of a pattern on object and gradient
 WAVES = 5  # complex arrays a pattern and mode in a step of the fit
@@ -42,7 +46,7 @@ def memory_needed(
     if trains:
         training, model, inference = training or TrainingConfig(), model or ModelConfig(), inference or InferenceConfig()
         kept, learning = _training(scan, training, model, data or DataConfig())
-        needs += [learning, kept + _stitching(scan, model, inference)]
+        needs += [learning, kept + _stitching(scan, training, model, inference)]
     if refinement is not None or not trains:
         needs.append(kept + _iterative(scan, refinement or RefinementConfig()))
     return LIBRARIES + max(needs)
@@ -60,37 +64,41 @@ def _iterative(scan: Scan, config: RefinementConfig) -> int:
 
 def _training(scan: Scan, training: TrainingConfig, model: ModelConfig, data: DataConfig) -> tuple[int, int]:
     """Bytes that a trained network keeps, and those that its training takes."""
-    network = _outline(scan, model)
-    weights = sum(p.numel() for p in network.parameters()) * REAL
+    network = _network(scan, training, model)
     patterns = max(training.batch_size // data.C, 1) * data.C
-    held = _held(network, scan.N) + PHYSICS * scan.N**2 * COMPLEX * max(1, len(scan.probe))
-    return 3 * weights, OPTIMISER[training.optimizer] * weights + patterns * held
+    held = network.held + PHYSICS * scan.N**2 * COMPLEX * max(1, len(scan.probe))
+    return 3 * network.weights, OPTIMISER[training.optimizer] * network.weights + patterns * held
 
 
-def _stitching(scan: Scan, model: ModelConfig, inference: InferenceConfig) -> int:
+def _stitching(scan: Scan, training: TrainingConfig, model: ModelConfig, inference: InferenceConfig) -> int:
     """Bytes of a reconstruction: a batch of patterns, and all patches four times where they are brought to one phase."""
-    network, width = _outline(scan, model), lit_width(scan.probe)
-    batch = min(inference.batch_size, scan.M) * (_held(network, scan.N) // 2 + 6 * scan.N**2 * COMPLEX)
-    patches = 0 if inference.synchronise == "never" else 4 * scan.M * width**2 * COMPLEX
+    batch = min(inference.batch_size, scan.M) * (_network(scan, training, model).held // 2 + 6 * scan.N**2 * COMPLEX)
+    patches = 0 if inference.synchronise == "never" else 4 * scan.M * lit_width(scan.probe) ** 2 * COMPLEX
     return batch + patches + OBJECTS * math.prod(scan.canvas.shape) * COMPLEX
 
 
-def _outline(scan: Scan, model: ModelConfig) -> nn.Module:
-    """The network without its numbers."""
-    width = lit_width(scan.probe)
-    return outline(model.network, Size(scan.N, width, model.hidden, model.n_filters_scale, model.amp_activation))
+class _Network(NamedTuple):
+    """Bytes of a network's weights, and those a pattern that it keeps for its gradient."""
+
+    weights: int
+    held: int
 
 
-def _held(network: nn.Module, N: int) -> int:
-    """Bytes a pattern that a network keeps for its gradient: counted in a step without numbers."""
-    own = {id(p) for p in network.parameters()}
+def _network(scan: Scan, training: TrainingConfig, model: ModelConfig) -> _Network:
+    """What the network takes, counted in a step without numbers."""
     kept: dict[int, int] = {}
+    own: set[int] = set()
 
     def keep(tensor: Tensor) -> Tensor:
         if id(tensor) not in own and tensor.ndim > 1 and tensor.shape[0] in (1, 2):
             kept[id(tensor.untyped_storage())] = tensor.numel() * tensor.element_size()
         return tensor
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        network(torch.empty(1, 2, N, N, device="meta"))
-    return int(PASSING * sum(kept.values()) / 2)
+    rough = torch.autocast(CPU.type, torch.bfloat16, enabled=computes_in_bfloat16(training.precision, CPU), cache_enabled=False)
+    with FakeTensorMode(), torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), rough:
+        size = Size(scan.N, lit_width(scan.probe), model.hidden, model.n_filters_scale, model.amp_activation)
+        network = NETWORKS[model.network](size)
+        own |= {id(p) for p in network.parameters()}
+        network(torch.empty(1, 2, scan.N, scan.N))
+    weights = sum(p.numel() for p in network.parameters()) * REAL
+    return _Network(weights, int(PASSING * sum(kept.values()) / 2))

@@ -17,7 +17,7 @@ from ptycho_nb.dataset import Batch
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.files import shown
 from ptycho_nb.losses import LOSSES, total_variation
-from ptycho_nb.machine import has_bfloat16
+from ptycho_nb.machine import computes_in_bfloat16
 from ptycho_nb.model.facts import ScanFacts
 from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
 from ptycho_nb.model.storage import Stored, check_fit, fill, read_tensors, write_tensors
@@ -115,14 +115,10 @@ class PtychoPINN(L.LightningModule):
 
     def forward(self, measured: Tensor, photons: float | None = None) -> Tensor:
         """Photons (B, C, N, N) to complex object patches (B, C, N, N); ``photons`` as for ``amplitude``."""
-        with torch.autocast(measured.device.type, torch.bfloat16, enabled=self._rough(measured.device)):
+        rough = computes_in_bfloat16(self.training_config.precision, measured.device)
+        with torch.autocast(measured.device.type, torch.bfloat16, enabled=rough):
             patches: Tensor = self.network(self.amplitude(measured, photons))
         return patches
-
-    def _rough(self, device: torch.device) -> bool:
-        """Whether the network computes in bfloat16 there."""
-        precision = self.training_config.precision
-        return precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
 
     def amplitude(self, measured: Tensor, photons: float | None = None) -> Tensor:
         """Photons (..., N, N) to amplitudes of mean square one over the scan, zero where the detector is not believed.

@@ -1,8 +1,8 @@
-"""The slow phase that an object on the way lacks, from what it explains wrongly of the patterns' tilts."""
+"""The slow phase that an object on the way lacks, from what it explains wrongly of the patterns' tilts, and when to ask for it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,10 @@ from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
+LATE = 0.9  # of a run that mends its slow phase, when it is looked at once more: steps are too small by then to lose it again
 EXPLAINS = 0.25  # of the missing tilts' variance, on patterns not asked, from which it is taken: below it did harm as often as good
+STILL_EXPLAINS = 0.03  # of it at the end of a fit, when most of what is missing is noise
+NOISY = 3.0  # times the photon noise: tilts that lack more at the end of a fit lack it for another reason than a slow phase
 STIFFNESSES = (0.1, 1.0, 10.0)  # tried: from ragged to smooth
 SEED = 0  # of the halves
 
@@ -29,17 +32,64 @@ class SlowPhase:
         above zero where the tilts say nothing that their neighbours know.
     stiffness : float
         The one of ``STIFFNESSES`` that explained most.
+    excess : float
+        Mean square of the missing tilts over that of photon noise alone.
     believed : bool
-        Whether it explains enough to be taken.
+        Whether it explains enough to be taken on the way.
+    believed_late : bool
+        Whether it is to be taken at the end: the tilts lack little more than photon noise, and
+        it explains some of that. Where a model lacks modes or a background, the tilts lack more.
     """
 
     phase: NDArray[np.float32]
     explained: float
     stiffness: float
+    excess: float = 1.0
 
     @property
     def believed(self) -> bool:
         return self.explained > EXPLAINS
+
+    @property
+    def believed_late(self) -> bool:
+        return self.explained > STILL_EXPLAINS and self.excess < NOISY
+
+
+@dataclass
+class Mending:
+    """When a fit asks for the slow phase that it lacks, and what came of it.
+
+    Attributes
+    ----------
+    opened : int
+        Epochs before it asks on the way; 0 for never.
+    mended, added : bool
+        Whether it asks no more on the way, and whether a slow phase was added there.
+    retouched : int
+        Steps of the plan near whose end it asked last; a fit that is given more epochs asks again.
+    added_late : bool
+        Whether a slow phase was added there.
+    """
+
+    opened: int = 0
+    mended: bool = False
+    added: bool = False
+    retouched: int = 0
+    added_late: bool = False
+
+    def due(self, progress: float, opening: float, total: int) -> bool:
+        """Whether to ask at this share of a run of ``total`` steps, whose first ``opening`` share comes before the mending."""
+        if not self.mended:
+            return progress >= opening > 0
+        return self.opened > 0 and progress >= LATE and self.retouched != total
+
+    def settle(self, slow: SlowPhase, total: int) -> bool:
+        """Note that it was asked; whether the answer is to be added."""
+        if not self.mended:
+            self.mended, self.added = True, slow.believed
+            return self.added
+        self.retouched, self.added_late = total, slow.believed_late
+        return self.added_late
 
 
 def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.float64]) -> SlowPhase:
@@ -69,4 +119,6 @@ def lacking(scan: Scan, early: Reconstruction, patterns: NDArray[np.int64], mask
     measured = moments(lambda some: scan.intensity[some], patterns, masks)
     expected = moments(early.predicted, patterns, masks)
     splines = Splines(early.positions[patterns] - early.origin, early.probe, early.canvas.shape)
-    return slow_phase(splines, measured.tilt - expected.tilt, np.sqrt(measured.brightness / measured.brightness.max()))
+    missing, light = measured.tilt - expected.tilt, measured.brightness
+    excess = float((light[:, None] * missing**2).sum() / max(float(expected.spread.sum()), 1e-30))
+    return replace(slow_phase(splines, missing, np.sqrt(light / light.max())), excess=excess)

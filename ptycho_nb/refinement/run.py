@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ptycho_nb.machine import borrowed_threads, device_label, pick_device
 from ptycho_nb.refinement.course import opening, passes, rates
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
-from ptycho_nb.refinement.mend import lacking
+from ptycho_nb.refinement.mend import Mending, lacking
 from ptycho_nb.refinement.priors import prior, strength
 from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe, support, ways
 from ptycho_nb.result import Reconstruction
@@ -25,6 +26,7 @@ from ptycho_nb.scan import Scan
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
 BATCH = 64  # patterns judged at once
+MENDING = tuple(f.name for f in fields(Mending))
 THREADS = 1  # a second one gains nothing on transforms this small
 
 
@@ -130,15 +132,16 @@ class _Run:
         self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
         fresh = begin is None or begin.method == "Network"  # a fit is mended once
-        self.opened, self.mended, self.added = 0, not (config.mend_slow_phase and fresh), False
+        self.mending = Mending(mended=not (config.mend_slow_phase and fresh))
         self.per_epoch = math.ceil(len(self.fitted) / self.passes.batch_size)
         if earlier is not None:
             self._take_up(earlier)
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
         self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
         epochs = self.total // self.per_epoch
-        self.opened = self.opened if self.mended else opening(epochs, flat=self.method == "Iterative")
-        self.opening = self.opened / epochs  # the share of the run that comes before the slow phase is mended
+        if not self.mending.mended:
+            self.mending.opened = opening(epochs, flat=self.method == "Iterative")
+        self.opening = self.mending.opened / epochs  # the share of the run that comes before the slow phase is mended
 
     def _detector(self, device: torch.device) -> Detector:
         return Detector(
@@ -162,8 +165,7 @@ class _Run:
             self.rate *= self.config.learning_rate / before
         if "judged" in earlier.optimiser:
             self.fit.detector.judged.copy_(torch.from_numpy(earlier.optimiser["judged"]))
-        self.mended, self.added = (bool(earlier.optimiser[name]) for name in ("mended", "added"))
-        self.opened = int(earlier.optimiser["opened"])
+        self.mending = Mending(**{name: earlier.optimiser[name].item() for name in MENDING})
         if earlier.history is not None:
             self.history.take_up(earlier.history)
 
@@ -189,7 +191,7 @@ class _Run:
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
-        if not self.mended and progress >= self.opening > 0:
+        if self.mending.due(progress, self.opening, self.total):
             self._mend()
         step_sizes = rates(self.config, progress, self.rate, self.step, self.opening)
         misfit = self.fit.step(chosen, step_sizes)
@@ -200,13 +202,12 @@ class _Run:
         return True
 
     def _mend(self) -> None:
-        """Add the slow phase that the patterns' tilts ask for, where they can be believed, and begin the second course."""
-        slow = lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen())
-        self.mended, self.added = True, slow.believed
-        if self.added:
+        """Add the slow phase that the patterns' tilts ask for, where they can be believed; the first time the second course begins."""
+        early, slow = not self.mending.mended, lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen())
+        if self.mending.settle(slow, self.total):
             turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
             self.fit.object[self.space.crop].mul_(turn)
-        for name in ("object", "probe"):
+        for name in ("object", "probe") if early else ():
             self.fit.movers[name].forget()
 
     def _end_of_epoch(self) -> None:
@@ -243,8 +244,7 @@ class _Run:
 
     def _standing(self) -> dict[str, float]:
         """The numbers that a run which goes on needs, beside the arrays."""
-        mended = {"opened": self.opened, "mended": self.mended, "added": self.added}
-        return {"step": self.step, "photons": self.photons, "rate": self.rate, **mended}
+        return {"step": self.step, "photons": self.photons, "rate": self.rate, **asdict(self.mending)}
 
     def result(self) -> Reconstruction:
         """What the run has reached."""
@@ -294,7 +294,7 @@ def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction 
     if earlier is None:
         return scan.positions if start is None else start.positions
     stored = earlier.optimiser
-    shapes = dict.fromkeys(("step", "photons", "rate", "opened", "mended", "added"), ()) | {"order": (3,), "measured": scan.positions.shape}
+    shapes = dict.fromkeys(("step", "photons", "rate", *MENDING), ()) | {"order": (3,), "measured": scan.positions.shape}
     if any(name not in stored or stored[name].shape != shape for name, shape in shapes.items()):
         raise InputError("resume_from is no iterative fit that can go on; give it as start instead.")
     return stored["measured"]

@@ -15,7 +15,7 @@ Mag. 16, 22 (1999), on splines.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ Real = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Moments:
-    """Brightness and tilt of patterns.
+    """Brightness, tilt and spread of patterns.
 
     Attributes
     ----------
@@ -45,10 +45,13 @@ class Moments:
         Photons in each pattern, believed pixels only.
     tilt : float64, shape (M, 2)
         Its centre of mass as a slope of the phase (row, col) [rad/px].
+    spread : float64, shape (M, 2)
+        Variance of one photon's slope about it [rad²/px²]; over the brightness it is that of the tilt by photon noise.
     """
 
     brightness: Real
     tilt: Real
+    spread: Real
 
 
 def moments(photons: Callable[[NDArray[np.int64]], NDArray[np.float32]], patterns: NDArray[np.int64], masks: NDArray[np.bool_]) -> Moments:
@@ -64,7 +67,7 @@ def moments(photons: Callable[[NDArray[np.int64]], NDArray[np.float32]], pattern
     """
     batches = np.split(patterns, range(BATCH, len(patterns), BATCH))
     parts = [_moments(photons(some), masks[some % len(masks)]) for some in batches]
-    return Moments(np.concatenate([p.brightness for p in parts]), np.concatenate([p.tilt for p in parts]))
+    return Moments(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Moments)))
 
 
 def _moments(intensity: NDArray[np.float32], masks: NDArray[np.bool_]) -> Moments:
@@ -73,7 +76,8 @@ def _moments(intensity: NDArray[np.float32], masks: NDArray[np.bool_]) -> Moment
     believed = intensity if masks.all() else intensity * masks
     rows, columns = believed.sum(2, dtype=np.float64), believed.sum(1, dtype=np.float64)
     brightness = np.maximum(rows.sum(1), 1e-12)
-    return Moments(brightness, np.stack([rows @ slope, columns @ slope], 1) / brightness[:, None])
+    tilt, square = (np.stack([rows @ power, columns @ power], 1) / brightness[:, None] for power in (slope, slope**2))
+    return Moments(brightness, tilt, square - tilt**2)
 
 
 class Splines:

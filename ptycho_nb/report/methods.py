@@ -14,6 +14,7 @@ from ptycho_nb.history import State
 from ptycho_nb.metrics import overlap, probe_diameter
 from ptycho_nb.model import ScanFacts
 from ptycho_nb.quantities import length, number, several
+from ptycho_nb.refinement.mend import LATE
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -205,10 +206,13 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
 
 def _slow_phase(result: Reconstruction) -> list[str]:
     """Whether one was added on the way."""
-    if not result.optimiser.get("added", np.array(False)):
+    early, late = (bool(result.optimiser.get(name, np.array(False))) for name in ("added", "added_late"))
+    times = [several(int(result.optimiser["opened"]), "epoch")] if early else []
+    times += [f"{LATE:.0%} of the fit"] if late else []
+    if not times:
         return []
-    before = several(int(result.optimiser["opened"]), "epoch")
-    return [f"After {before} the slow phase that the patterns' centres of mass asked for (Lazić et al. 2016) was added to the object."]
+    when = " and again after ".join(times)
+    return [f"After {when} the slow phase that the patterns' centres of mass asked for (Lazić et al. 2016) was added to the object."]
 
 
 def _probe(result: Reconstruction, config: RefinementConfig) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -175,9 +177,53 @@ def test_a_fit_from_a_network_stopped_before_its_mending_goes_on_as_if_it_had_no
 
 
 def test_a_very_short_run_and_one_from_a_fit_mend_nothing(scan):
-    assert int(refine(scan, config=RefinementConfig(epochs=7)).optimiser["opened"]) == 0
-    begun = refine(scan, config=RefinementConfig(epochs=1))
+    begun = refine(scan, config=RefinementConfig(epochs=2))
+    assert not begun.optimiser["mended"]
     assert int(refine(scan, begun, RefinementConfig(epochs=12)).optimiser["opened"]) == 0
+
+
+def test_a_short_run_mends_near_its_end_and_its_phase_is_better():
+    scan = simulate_scan(SimulationConfig.preset("quick", probe="gaussian", object="gaussian_field", seed=3))
+    fits = [refine(scan, config=RefinementConfig(epochs=4, mend_slow_phase=mend)) for mend in (False, True)]
+    scores = [compare_objects(one.object, scan.truth, one.scanned).phase.ssim for one in fits]
+    assert scores[1] > scores[0] + 0.2
+    assert [int(one.optimiser["opened"]) for one in fits] == [0, 0]
+    assert "After 90% of the fit the slow phase" in methods_text(fits[1])
+
+
+def late(scan, lost, **changes):
+    """What is found lacking of an object whose slow phase is a little off, and whether it is believed at the end of a fit."""
+    slow = gaussian_filter(np.random.default_rng(2).standard_normal(scan.truth.shape), 24)
+    object = np.asarray(scan.truth * np.exp(-1j * lost * slow / slow.std()), dtype=np.complex64)
+    return lacking(scan.replace(**changes), wrapped(scan, object), *asked(scan))
+
+
+def test_tilts_that_lack_only_photon_noise_are_one_noise_apart(scan):
+    assert late(scan, 0.0).excess == pytest.approx(1, abs=0.15)
+
+
+def test_a_little_slow_phase_is_believed_at_the_end_and_not_on_the_way(scan):
+    found = late(scan, 0.02)
+    assert (found.believed, found.believed_late) == (False, True)
+
+
+def test_tilts_that_lack_much_more_than_photon_noise_are_not_believed_at_the_end(scan):
+    glow = np.zeros((scan.M, scan.N, scan.N), np.float32)
+    glow[:, :, 40:] = scan.intensity.mean() * np.linspace(0, 2, scan.M)[:, None, None]  # a background that grows on one side
+    found = late(scan, 0.01, intensity=scan.intensity + glow)
+    assert found.excess > 3
+    assert not found.believed_late
+
+
+def test_a_fit_given_more_epochs_looks_at_its_slow_phase_again_and_a_resumed_one_does_not(scan):
+    config, control = RefinementConfig(epochs=8, batch_size=8), Control()
+    planned = 8 * math.ceil(scan.M / 8)
+    part = refine(scan, config=config, listener=lambda history: len(history.steps) > planned - 3 and control.stop(), control=control)
+    total = int(part.optimiser["retouched"])
+    assert total == planned
+    rest = refine(scan, config=config.replace(epochs=1), resume_from=part)
+    assert int(rest.optimiser["retouched"]) == total
+    assert int(refine(scan, config=config, resume_from=rest).optimiser["retouched"]) > total
 
 
 def test_the_opening_is_a_quarter_of_a_short_run_and_twelve_epochs_of_a_long_one():

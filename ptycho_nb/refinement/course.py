@@ -45,7 +45,7 @@ def passes(config: RefinementConfig, scan: Scan) -> Passes:
 
 
 def opening(epochs: int, *, flat: bool = True) -> int:
-    """How many of so many epochs, from flat or from a network's object, come before the slow phase is mended; 0 for none."""
+    """How many of so many epochs, from flat or from a network's object, are a course of their own that ends in the mending; 0 for none."""
     first = min(OPENING, epochs // 4)
     return first if first >= (FROM_FLAT if flat else FROM_NETWORK) else 0
 

@@ -80,14 +80,7 @@ class Detector:
         """Mean misfit of far fields (B, P, N, N) with patterns ``chosen``, and the real factor (B, N, N) that
         turns each far field into its gradient."""
         measured = self.measured.index_select(0, torch.tensor(chosen, device=far.device))
-        photons = far.real.square().add_(far.imag.square())
-        self._light = photons = photons.squeeze(1) if photons.shape[1] == 1 else photons.sum(1)
-        bright = self._of("brightness", chosen)
-        if bright is not None:
-            photons = photons * bright
-        if "background" in self.movers:
-            photons = photons + self.movers["background"].values.square()
-        photons = photons.add_(self.floor)
+        bright, photons = self._of("brightness", chosen), self.expected(far, chosen).add_(self.floor)
         if self.loss == "amplitude":
             amplitude = photons.sqrt_()
             difference = amplitude - measured
@@ -98,6 +91,15 @@ class Detector:
         misfit = self._masked(difference, factor, chosen)
         self._factor = factor
         return misfit, factor if bright is None else factor * bright
+
+    def expected(self, far: Tensor, chosen: list[int]) -> Tensor:
+        """Photons (B, N, N) that far fields (B, P, N, N) bring to patterns ``chosen``, brightness and background included."""
+        photons = far.real.square().add_(far.imag.square())
+        self._light = photons = photons.squeeze(1) if photons.shape[1] == 1 else photons.sum(1)
+        bright = self._of("brightness", chosen)
+        if bright is not None:
+            photons = photons * bright
+        return photons + self.movers["background"].values.square() if "background" in self.movers else photons
 
     def _masked(self, difference: Tensor, factor: Tensor, chosen: list[int]) -> float:
         """Mean misfit on the pixels that count; both arrays become zero on the others."""

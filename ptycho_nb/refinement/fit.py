@@ -138,6 +138,11 @@ class Fit:
         """Mean misfit of some patterns [a pixel], nothing moved."""
         return self.detector.compare(torch.fft.fft2(self.exit_waves(chosen)[2]), chosen)[0]
 
+    def expected(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Photons (B, N, N) that object and probe give for some patterns, zero frequency at the centre."""
+        photons = self.detector.expected(torch.fft.fft2(self.exit_waves(chosen.tolist())[2]), chosen.tolist())
+        return np.asarray(torch.fft.fftshift(photons, dim=(-2, -1)).cpu().numpy())
+
     def coverage(self) -> Tensor:
         """Photons (H, W) that fell on each object pixel, in units of the probe as it is now."""
         shape = (self.object.shape[0], self.object.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 LATE = 0.9  # of a run that mends its slow phase, when it is looked at once more: steps are too small by then to lose it again
+LEAST = 3  # epochs: in fewer the object's amplitude is not known well enough to read tilts
 EXPLAINS = 0.25  # of the missing tilts' variance, on patterns not asked, from which it is taken: below it did harm as often as good
 STILL_EXPLAINS = 0.03  # of it at the end of a fit, when most of what is missing is noise
 NOISY = 3.0  # times the photon noise: tilts that lack more at the end of a fit lack it for another reason than a slow phase
@@ -62,7 +64,7 @@ class Mending:
     Attributes
     ----------
     opened : int
-        Epochs before it asks on the way; 0 for never.
+        Epochs before it asks on the way; 0 for none, in a run too short for two courses: that asks near its end alone.
     mended, added : bool
         Whether it asks no more on the way, and whether a slow phase was added there.
     retouched : int
@@ -77,10 +79,10 @@ class Mending:
     retouched: int = 0
     added_late: bool = False
 
-    def due(self, progress: float, opening: float, total: int) -> bool:
-        """Whether to ask at this share of a run of ``total`` steps, whose first ``opening`` share comes before the mending."""
+    def due(self, progress: float, epochs: int, total: int) -> bool:
+        """Whether to ask at this share of a run of so many epochs, of ``total`` steps."""
         if not self.mended:
-            return progress >= opening > 0
+            return epochs >= LEAST and progress >= (self.opened / epochs or LATE)
         return self.opened > 0 and progress >= LATE and self.retouched != total
 
     def settle(self, slow: SlowPhase, total: int) -> bool:
@@ -110,14 +112,20 @@ def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.f
     return SlowPhase(splines.evaluate(splines.fitted(pairs, STIFFNESSES[best])), float(explained[best]), STIFFNESSES[best])
 
 
-def lacking(scan: Scan, early: Reconstruction, patterns: NDArray[np.int64], masks: NDArray[np.bool_]) -> SlowPhase:
+def lacking(
+    scan: Scan,
+    early: Reconstruction,
+    patterns: NDArray[np.int64],
+    masks: NDArray[np.bool_],
+    photons: Callable[[NDArray[np.int64]], NDArray[np.float32]] | None = None,
+) -> SlowPhase:
     """The slow phase that an early object of a scan lacks; a pattern's tilt counts as its photons.
 
     Only ``patterns`` (M,), by index, and pixels in ``masks`` (K, N, N), number j modulo K for pattern j, are asked: what
-    a fit is judged by must not shape it.
+    a fit is judged by must not shape it. ``photons`` is what gives the early object's patterns, where a fit has it at hand.
     """
     measured = moments(lambda some: scan.intensity[some], patterns, masks)
-    expected = moments(early.predicted, patterns, masks)
+    expected = moments(photons or early.predicted, patterns, masks)
     splines = Splines(early.positions[patterns] - early.origin, early.probe, early.canvas.shape)
     missing, light = measured.tilt - expected.tilt, measured.brightness
     excess = float((light[:, None] * missing**2).sum() / max(float(expected.spread.sum()), 1e-30))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, fields
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,20 @@ from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
 from ptycho_nb.refinement.mend import Mending, lacking
 from ptycho_nb.refinement.priors import prior, strength
-from ptycho_nb.refinement.start import Room, by_power, dark_floor, held_out, noise_model, room, start_object, start_probe, support, ways
+from ptycho_nb.refinement.start import (
+    Room,
+    by_power,
+    check_start,
+    dark_floor,
+    held_out,
+    noise_model,
+    room,
+    settings_behind,
+    start_object,
+    start_probe,
+    support,
+    ways,
+)
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -104,9 +116,9 @@ class _Run:
         self.config = config = config.model_copy(update={**self.passes._asdict(), "total_variation": pull or config.total_variation})
         self.scan, self.history = scan, history
         begin = earlier or start
-        self.behind = {} if begin is None else _settings(begin)
+        self.behind = {} if begin is None else settings_behind(begin)
         if begin is not None:
-            _belongs(begin, scan)
+            check_start(begin, scan)
         self.measured = _measured(scan, start, earlier)
         self.space: Room = room(scan, config, self.measured, begin)
         probe = scan.probe if begin is None else begin.probe
@@ -138,10 +150,10 @@ class _Run:
             self._take_up(earlier)
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
         self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
-        epochs = self.total // self.per_epoch
+        self.epochs = self.total // self.per_epoch
         if not self.mending.mended:
-            self.mending.opened = opening(epochs, flat=self.method == "Iterative")
-        self.opening = self.mending.opened / epochs  # the share of the run that comes before the slow phase is mended
+            self.mending.opened = opening(self.epochs, flat=self.method == "Iterative")
+        self.opening = self.mending.opened / self.epochs  # the share of the run that is its first course
 
     def _detector(self, device: torch.device) -> Detector:
         return Detector(
@@ -191,7 +203,7 @@ class _Run:
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
-        if self.mending.due(progress, self.opening, self.total):
+        if self.mending.due(progress, self.epochs, self.total):
             self._mend()
         step_sizes = rates(self.config, progress, self.rate, self.step, self.opening)
         misfit = self.fit.step(chosen, step_sizes)
@@ -202,12 +214,13 @@ class _Run:
         return True
 
     def _mend(self) -> None:
-        """Add the slow phase that the patterns' tilts ask for, where they can be believed; the first time the second course begins."""
-        early, slow = not self.mending.mended, lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen())
+        """Add the slow phase that the patterns' tilts ask for, where they can be believed; a second course begins with it."""
+        first = not self.mending.mended and self.opening > 0
+        slow = lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen(), self.fit.expected)
         if self.mending.settle(slow, self.total):
             turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
             self.fit.object[self.space.crop].mul_(turn)
-        for name in ("object", "probe") if early else ():
+        for name in ("object", "probe") if first else ():
             self.fit.movers[name].forget()
 
     def _end_of_epoch(self) -> None:
@@ -270,23 +283,6 @@ class _Run:
             brightness=None if brightness is None else brightness.cpu().numpy().astype(np.float64),
             background=None if background is None else background.cpu().numpy(),
         )
-
-
-def _belongs(begin: Reconstruction, scan: Scan) -> None:
-    if begin.probe.shape[-1] != scan.N or len(begin.positions) != scan.M:
-        raise InputError(
-            f"The start is of {len(begin.positions)} patterns of width {begin.probe.shape[-1]}, the scan has {scan.M} of {scan.N}; "
-            "give a reconstruction of this scan."
-        )
-    if not begin.matches(scan) and not begin.twin().matches(scan):
-        raise InputError("The start's positions are not the scan's, as of a scan turned since; make the start anew from this scan.")
-
-
-def _settings(begin: Reconstruction) -> dict[str, Any]:
-    """What stands behind a start; of a network's, where its history tells them, the epochs that it was trained."""
-    if begin.method != "Network" or begin.history is None:
-        return begin.settings
-    return {**begin.settings, "trained_epochs": begin.history.epochs}
 
 
 def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction | None) -> NDArray[np.float64]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ptycho_nb.config import RefinementConfig
+from ptycho_nb.errors import InputError
 from ptycho_nb.losses import FLOOR
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import MARGIN, Canvas, Scan
@@ -44,6 +46,29 @@ def room(scan: Scan, config: RefinementConfig, positions: NDArray[np.float64], s
     first = np.subtract(origin, low)
     crop = tuple(slice(int(f), int(f) + n) for f, n in zip(first, shape, strict=True))
     return Room((int(low[0]), int(low[1])), (int(high[0] - low[0]), int(high[1] - low[1])), (crop[0], crop[1]), canvas)
+
+
+def check_start(begin: Reconstruction, scan: Scan) -> None:
+    """It is of this scan, as it lies now.
+
+    Raises
+    ------
+    InputError
+    """
+    if begin.probe.shape[-1] != scan.N or len(begin.positions) != scan.M:
+        raise InputError(
+            f"The start is of {len(begin.positions)} patterns of width {begin.probe.shape[-1]}, the scan has {scan.M} of {scan.N}; "
+            "give a reconstruction of this scan."
+        )
+    if not begin.matches(scan) and not begin.twin().matches(scan):
+        raise InputError("The start's positions are not the scan's, as of a scan turned since; make the start anew from this scan.")
+
+
+def settings_behind(begin: Reconstruction) -> dict[str, Any]:
+    """What stands behind a start; of a network's, where its history tells them, the epochs that it was trained."""
+    if begin.method != "Network" or begin.history is None:
+        return begin.settings
+    return {**begin.settings, "trained_epochs": begin.history.epochs}
 
 
 def start_object(space: Room, start: Reconstruction | None, config: RefinementConfig) -> NDArray[np.complex64]:

@@ -207,8 +207,9 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
 def _slow_phase(result: Reconstruction) -> list[str]:
     """Whether one was added on the way."""
     early, late = (bool(result.optimiser.get(name, np.array(False))) for name in ("added", "added_late"))
-    times = [several(int(result.optimiser["opened"]), "epoch")] if early else []
-    times += [f"{LATE:.0%} of the fit"] if late else []
+    opened, near_the_end = int(result.optimiser.get("opened", 0)), f"{LATE:.0%} of the fit"
+    times = [several(opened, "epoch") if opened else near_the_end] if early else []
+    times += [near_the_end] if late else []
     if not times:
         return []
     when = " and again after ".join(times)

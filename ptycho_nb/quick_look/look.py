@@ -9,13 +9,15 @@ import numpy as np
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Listener, State
+from ptycho_nb.quick_look.finish import finished
 from ptycho_nb.refinement import refine
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 EPOCHS = 64  # at most: after these a small scan is fitted
-FEWEST = 10  # epochs below which a scan is better looked at in its middle only
+FEWEST = 6  # epochs below which a scan is better looked at in its middle only
+FINISH = 0.2  # of the time, kept for the finish: of a large scan it takes as long as two epochs
 BATCH = 16  # patterns in a step
 HELD_OUT, FEWEST_JUDGES = 0.1, 4  # of the patterns, not fitted: they judge the look; of few patterns more, up to twice the share
 RECIPE = RefinementConfig(batch_size=BATCH, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
@@ -28,7 +30,9 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
 
     A short iterative fit, its step sizes falling to zero as the time runs out. Few epochs
     want small batches, larger steps and a probe that moves nearly at once. A tenth of the
-    patterns is held out to judge it by. Of a scan that cannot be gone over ten times only the
+    patterns is held out to judge it by. A network that learned on simulated scans what a rough
+    object still lacks finishes it, where that explains the patterns held out better:
+    ``result.settings["finish"]`` tells. Of a scan that cannot be gone over six times only the
     middle is fitted, sharp where the whole would be a blur; the result is then of fewer
     patterns, those of ``looked_at(scan, result)``, which is the scan to judge it by.
 
@@ -49,18 +53,25 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     """
     if not 0.1 <= seconds <= 1e6:
         raise InputError(f"A quick look of {seconds:g} s is not possible; give at least 0.1 s.")
-    control = control or Control()
-    part = scan
+    control, began = control or Control(), time.monotonic()
+    part, epochs = scan, EPOCHS
     if scan.M > PILOT:
-        count = int(pace(scan, control) * seconds / FEWEST)
+        visits = pace(scan, control) * (1 - FINISH) * seconds
+        count = int(visits / FEWEST)
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
-    found = refine(part, config=recipe(part).replace(time_limit=seconds), listener=listener, control=control)
+        epochs = int(np.clip(visits / part.M, 1, EPOCHS))
+    found = refine(part, config=recipe(part, epochs).replace(time_limit=(1 - FINISH) * seconds), listener=listener, control=control)
     history = found.history
-    if history is None or history.state is not State.STOPPED or control.stopping:
-        return found
-    history.state, history.message = State.DONE, ""  # the time was all it was to have
-    history.tell()
-    return found.replace(state=State.DONE)
+    if history is not None and not control.stopping and history.state in (State.STOPPED, State.DONE):
+        found = _finished(part, found).replace(state=State.DONE, seconds=time.monotonic() - began)
+        history.state, history.message = State.DONE, ""  # the time was all it was to have
+        history.tell()
+    return found
+
+
+def _finished(part: Scan, found: Reconstruction) -> Reconstruction:
+    judges = unseen(part, found)
+    return finished(part, found, np.setdiff1d(np.arange(part.M), judges), judges) if len(judges) else found
 
 
 def recipe(part: Scan, epochs: int = EPOCHS) -> RefinementConfig:

@@ -18,6 +18,8 @@ LOOK = tag(
 .pnb-row figcaption { max-width: 144px; font-size: 0.92em; }
 .pnb-ambiguous > :last-child { flex: 1 1 294px; }
 @media (max-width: 1200px) { .pnb-work > .pnb-changes { max-width: none; } }
+.pnb-text summary { cursor: pointer; width: fit-content; margin: 2px 0 6px; font-weight: 600; }
+.pnb-text summary:focus-visible { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
 .pnb-cases > * { max-width: 258px; }
 .pnb-steps .pnb-pictures img { width: 196px; }
 .pnb-steps figcaption { max-width: 196px; }

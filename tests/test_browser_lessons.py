@@ -1,9 +1,12 @@
-"""The panels to think with, pressed and dragged by a person, in a real browser."""
+"""The panels to think with, pressed and dragged by a person, and each notebook run once, in a real browser."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,6 +18,9 @@ from ptycho_nb.lessons.failures import FAILURES
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing() or "all is there")]
 
 BOOK = "lessons.ipynb"
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+LONGEST = 60.0  # s for a notebook on two cores
 SMALL = "SimulationConfig(N=32, height=64, width=72, probe_diameter=12)"
 CELLS = {
     "Failure gallery": "FailureGallery()",
@@ -123,3 +129,19 @@ def test_a_dragged_probe_changes_the_pattern_while_it_is_dragged(tab):
         seen.add(explorer.locator(".pnb-steps img").nth(3).get_attribute("src"))
     tab.page.mouse.up()
     assert len(seen) > 4
+
+
+@pytest.mark.parametrize("stem", [path.stem for path in NOTEBOOKS])
+def test_a_notebook_runs_once_without_an_error_in_the_console(stem, tmp_path):
+    shutil.copy(FOLDER / f"{stem}.ipynb", tmp_path)
+    with chromium() as browser, Server(tmp_path) as server:
+        tab = Tab(browser, server)
+        tab.open(f"{stem}.ipynb")
+        began = time.monotonic()
+        tab.run_all(2 * FIRST)
+        took = time.monotonic() - began
+        tab.page.wait_for_timeout(500)
+        assert tab.console_errors() == []
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == [f"{stem}.ipynb"], "it left something behind"
+        tab.close()
+    assert took < LONGEST

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ptycho_nb import SimulationConfig
+
 FOLDER = Path(__file__).parent.parent / "notebooks"
 BOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 FIRST, MOST, WIDEST = 3, 12, 78  # cells until there is a picture; code cells; characters of a line, which a narrow window shows
@@ -86,3 +88,9 @@ def test_it_is_stored_run_from_top_to_bottom_and_without_the_state_of_widgets(bo
     assert counts == list(range(1, len(counts) + 1))
     assert "widget-view" not in json.dumps(book)
     assert [o for cell in book["cells"] for o in cell.get("outputs", ()) if o.get("name") == "stderr"] == []
+
+
+def test_python_that_stands_in_the_text_runs(book):
+    for source in sources(book, "markdown"):
+        for block in re.findall(r"^```python\n(.*?)^```", source, re.MULTILINE | re.DOTALL):
+            exec(compile(block, "text", "exec"), {"quick": SimulationConfig.preset("quick")})

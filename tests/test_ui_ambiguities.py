@@ -12,7 +12,7 @@ from ptycho_nb.lessons.ambiguities import Moves
 from ptycho_nb.ui import Ambiguities
 from ptycho_nb.ui.drawing import close_all
 from ptycho_nb.ui.lessons.ambiguities.changes import FREE, RULED_OUT
-from ptycho_nb.ui.lessons.ambiguities.panel import CANNOT, NOTHING, TELL
+from ptycho_nb.ui.lessons.ambiguities.panel import CANNOT, NOTHING, TELL, UNMOVED
 from ptycho_nb.ui.lessons.dial import Dial
 
 AFAR = {"phase": 2.0, "scale": 0.6, "ramp": -2.5, "shift": -7, "grid": 0.8, "object_shift": 3}
@@ -46,6 +46,15 @@ def test_every_change_has_a_control_and_a_sentence():
     changes = (*FREE, *RULED_OUT)
     assert [c.field for c in changes] == list(vars(Moves()))
     assert all(c.sentence.endswith(".") and c.sentence.count(". ") == 0 and len(c.sentence) < 260 for c in changes)
+
+
+def test_what_a_change_does_is_told_once_it_is_made(panel):
+    for change in panel._changes:
+        assert change.sentence not in words(panel.why)
+        set_far(panel, change.field)
+        assert change.sentence in words(panel.why)
+    panel.reset.click()
+    assert UNMOVED in words(panel.why)
 
 
 def test_at_first_it_shows_the_truth(panel):

@@ -193,6 +193,8 @@ def test_a_try_shows_object_beside_truth_and_its_errors(make, monkeypatch):
     assert trial.scores.phase.ssim > 0.8
     assert f"{trial.scores.phase.ssim:.3f}" in shown(tries.table)
     assert "Misfit R" in shown(tries.news)
+    assert "Against the known object: SSIM" in shown(tries.news)
+    assert "good" not in shown(tries.news)
     assert "SSIM of the amplitude" in shown(tries.picture)
     moved(designer, overlap=0.2)
     assert "The settings have changed since" in shown(tries.news)

@@ -94,6 +94,14 @@ def test_the_failure_is_shown_beside_the_truth_with_its_number_in_words(gallery)
     assert not gallery.cure_button.disabled
 
 
+def test_why_it_happens_is_folded_away_until_it_is_asked_for_or_cured(gallery):
+    press(gallery, gallery.show_button)
+    assert "<details>" in gallery.story.value
+    assert gallery.story.value.index("<details>") < gallery.story.value.index("Why. ")
+    press(gallery, gallery.cure_button)
+    assert "<details>" not in gallery.story.value
+
+
 def test_the_cure_stands_between_failure_and_truth(gallery):
     press(gallery, gallery.show_button)
     press(gallery, gallery.cure_button)

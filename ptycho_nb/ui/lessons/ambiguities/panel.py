@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from ptycho_nb.lessons.ambiguities import PATHS, SAME, Experiment, Guess, Moves, amplitudes, experiment, likeness
-from ptycho_nb.ui.drawing import STYLE, OwnKeys, Pane, bundle_of, close_all, pictured, tag
+from ptycho_nb.ui.drawing import STYLE, Markup, OwnKeys, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.lessons.ambiguities.changes import FREE, RULED_OUT, Change
 from ptycho_nb.ui.lessons.ambiguities.pictures import in_words, object_pictures, pattern_picture, row, still, table, wave_pictures
 from ptycho_nb.ui.lessons.dial import Dial
+from ptycho_nb.ui.lessons.look import LOOK
 
 TRUTH, CHANGED, ALIGNED, TURNED = "True", "Changed", "Changed, aligned", "Changed, turned back and aligned"
 INTRODUCTION = (
-    "Object and probe of this simulated scan are known. Change them and watch the misfit R: where it stays, no fit to the patterns can "
-    "choose between the changed and the true ones."
+    "Object and probe of this simulated scan are known. Predict what each change does to the misfit R, then make it and look: where R "
+    "stays, no fit to the patterns can choose between the changed and the true ones."
 )
+UNMOVED = "Move a slider or tick a box: what it does, and what tells the two apart, is said here."
 NOTHING = "Nothing is changed: this is what photon noise leaves of the truth itself."
 CANNOT = "The patterns cannot tell the changed ones from the true."
 TELL = "The patterns tell: this is no ambiguity of this scan."
@@ -37,13 +38,15 @@ class Ambiguities:
     switches : dict of str to widgets.Checkbox
         By the field of ``Moves``.
     reset : widgets.Button
-    news, scores : Pane
-        What became of the misfit; how like the truth the object is, before and after alignment.
+    news, why, scores : Pane
+        What became of the misfit; what each change does; how like the truth the object is, before and after alignment.
     misfit : float
         R of what is shown.
     before, after : lessons.ambiguities.Likeness
         As shown, and aligned.
     """
+
+    _changes = (*FREE, *RULED_OUT)
 
     def __init__(self) -> None:
         self.path = widgets.Dropdown(
@@ -54,10 +57,10 @@ class Ambiguities:
             style={"description_width": "initial"},
         )
         self.reset = widgets.Button(description="Back to the truth", tooltip="Undo every change", layout={"width": "auto"})
-        changes = (*FREE, *RULED_OUT)
+        changes = self._changes
         self.dials = {c.field: self._dial(c, c.limits) for c in changes if c.limits is not None}
         self.switches = {c.field: self._switch(c) for c in changes if c.limits is None}
-        self.news, self.scores = Pane(role="status", kind="verdict"), Pane(kind="likeness")
+        self.news, self.why, self.scores = Pane(role="status", kind="verdict"), Pane(kind="why"), Pane(kind="likeness")
         self._rows = {name: Pane(kind="row") for name in (TRUTH, CHANGED, ALIGNED)}
         self._quiet = False
         self._drawn: Experiment | None = None  # whose truth is on the screen
@@ -78,25 +81,21 @@ class Ambiguities:
         bar.add_class("pnb-bar")
         seen = widgets.HBox([self._rows[TRUTH], self._rows[CHANGED], widgets.VBox([self._rows[ALIGNED], self.scores])])
         seen.add_class("pnb-ambiguous")
-        told, untold = Pane(tag("h4", "Changes that no pattern can tell")), Pane(tag("h4", "For contrast, changes that the patterns tell"))
-        controls = widgets.VBox([told, self._cards(FREE), untold, self._cards(RULED_OUT)])
-        controls.add_class("pnb-changes")  # they scroll by themselves: misfit and pictures stay in view
+        named = [self.dials[c.field].widget if c.limits else self.switches[c.field] for c in self._changes]
+        controls = widgets.VBox([*named, self.why])
+        controls.add_class("pnb-changes")
         work = widgets.HBox([controls, seen])
         work.add_class("pnb-work")
-        head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Ambiguities")), Pane(tag("p", INTRODUCTION))]
+        head = [
+            Pane(STYLE, kind="style"),
+            Pane(LOOK, kind="style"),
+            OwnKeys(),
+            Pane(tag("h3", "Ambiguities")),
+            Pane(tag("p", INTRODUCTION)),
+        ]
         whole = widgets.VBox([*head, bar, self.news, work])
         whole.add_class("pnb-panel")
         return whole
-
-    def _cards(self, changes: Iterable[Change]) -> widgets.Box:
-        """Each control over its sentence."""
-        cards = []
-        for change in changes:
-            control = self.dials[change.field].widget if change.limits else self.switches[change.field]
-            cards.append(widgets.VBox([control, Pane(tag("p", change.sentence), kind="why")]))
-        box = widgets.Box(cards)
-        box.add_class("pnb-cards")
-        return box
 
     @property
     def experiment(self) -> Experiment:
@@ -116,6 +115,12 @@ class Ambiguities:
             return f"Misfit R {noise:.6f}. {NOTHING}"
         same = abs(self.misfit - noise) < SAME * noise
         return f"Misfit R {self.misfit:.6f}; of the truth {noise:.6f}. {CANNOT if same else TELL}"
+
+    def _told(self) -> list[Markup]:
+        """What each change that is made does, a paragraph each: it is predicted before it is told."""
+        at_first, now = vars(Moves()), vars(self.moves)
+        made = [c for c in self._changes if now[c.field] != at_first[c.field]]
+        return [tag("p", tag("b", f"{c.name}. "), c.sentence) for c in made] or [tag("p", UNMOVED)]
 
     def show(self, moves: Moves) -> None:
         """Set every control and draw once."""
@@ -141,6 +146,7 @@ class Ambiguities:
         guess = moves.on(scan.truth)
         self.misfit = scan.misfit(guess)
         self.news.put(tag("p", self.verdict))
+        self.why.put(*self._told())
         pair = scan.aligned(moves.turned(guess))
         self.before, self.after = scan.as_it_is(guess), likeness(pair)
         if self._drawn is not scan:

@@ -21,6 +21,7 @@ from ptycho_nb.ui.lessons.designer.pictures import (
     probe_markup,
 )
 from ptycho_nb.ui.lessons.designer.trials import Trials
+from ptycho_nb.ui.lessons.look import LOOK
 from ptycho_nb.ui.panels.watch import Watch
 from ptycho_nb.ui.viewer import Viewer
 
@@ -85,7 +86,13 @@ class ExperimentDesigner:
         work = widgets.HBox([self.settings.widget, shown])
         work.add_class("pnb-designer")
         extras = Fold([self.code], titles=("Show Python",), selected_index=None)
-        head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Experiment designer")), Pane(tag("p", INTRODUCTION))]
+        head = [
+            Pane(STYLE, kind="style"),
+            Pane(LOOK, kind="style"),
+            OwnKeys(),
+            Pane(tag("h3", "Experiment designer")),
+            Pane(tag("p", INTRODUCTION)),
+        ]
         whole = widgets.VBox([*head, work, Pane(tag("h3", "What would I get?")), self.trials.widget, extras])
         whole.add_class("pnb-panel")
         return whole

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import ipywidgets as widgets
+import numpy as np
 
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.figures import truth_comparison
@@ -65,6 +66,18 @@ class Trial:
         result = refine(part, config=recipe(part, EPOCHS), control=control)
         scores = compare_aligned(align(result.object, scan.truth, result.scanned))
         return cls(config, scan, result, scores, Verdict.of(result, part))
+
+    @property
+    def words(self) -> str:
+        """How well it explains the photons, and how near the object is: the one does not follow from the other."""
+        found, known = self.verdict, self.scores
+        if not np.isfinite(found.misfit):
+            return found.words
+        of = f" of {found.judges} patterns that it did not fit" if found.judges > 1 else ""
+        return (
+            f"Misfit R{of} {found.misfit:.3f}, where photon noise alone gives {found.noise:.3f}. Against the known object: "
+            f"SSIM {known.amplitude.ssim:.3f} in amplitude and {known.phase.ssim:.3f} in phase."
+        )
 
     def row(self, number: int, before: SimulationConfig) -> Markup:
         """A line of the table: what was set apart from the try before, and how good it is."""
@@ -166,7 +179,7 @@ class Trials:
     def _told(self, trial: Trial) -> Markup:
         epochs = 0 if trial.result.history is None else trial.result.history.epochs
         part = "" if len(trial.result.positions) == trial.scan.M else f" over the middle {len(trial.result.positions)} patterns"
-        return tag("p", f"Fitted for {trial.result.seconds:.1f} s, {epochs} epochs{part}. {trial.verdict.words}")
+        return tag("p", f"Fitted for {trial.result.seconds:.1f} s, {epochs} epochs{part}. {trial.words}")
 
     def _tabled(self) -> Markup:
         first = self._count - len(self.tries) + 1

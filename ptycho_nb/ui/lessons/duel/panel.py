@@ -22,6 +22,7 @@ from ptycho_nb.ui.lessons.duel.contest import Contest
 from ptycho_nb.ui.lessons.duel.judging import Course, Score, course, score
 from ptycho_nb.ui.lessons.duel.screen import Screen
 from ptycho_nb.ui.lessons.duel.words import curves, table, verdict
+from ptycho_nb.ui.lessons.look import LOOK
 from ptycho_nb.ui.panels.reconstruct.summary import scan_in_words
 from ptycho_nb.ui.panels.run import Run
 from ptycho_nb.ui.panels.task import Task
@@ -103,6 +104,7 @@ class Duel:
         bar.add_class("pnb-bar")
         head = [
             Pane(STYLE, kind="style"),
+            Pane(LOOK, kind="style"),
             OwnKeys(),
             Pane(tag("h3", "Network against iterative")),
             Pane(tag("p", INTRODUCTION)),

@@ -19,6 +19,7 @@ from ptycho_nb.ui.lessons.forward.controls import Controls
 from ptycho_nb.ui.lessons.forward.exchange import exchange_markup
 from ptycho_nb.ui.lessons.forward.pictures import object_shots, step_markup, wave_picture
 from ptycho_nb.ui.lessons.forward.words import INTRODUCTION, LOST, MIXED, MIXED_BACK, OBJECTS, SWAPPED, A, B
+from ptycho_nb.ui.lessons.look import LOOK
 from ptycho_nb.ui.panels.watch import Watch
 from ptycho_nb.ui.viewer import Viewer
 
@@ -80,7 +81,13 @@ class ForwardExplorer:
 
     def _built(self) -> widgets.VBox:
         c = self.controls
-        head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Forward model explorer")), Pane(tag("p", INTRODUCTION))]
+        head = [
+            Pane(STYLE, kind="style"),
+            Pane(LOOK, kind="style"),
+            OwnKeys(),
+            Pane(tag("h3", "Forward model explorer")),
+            Pane(tag("p", INTRODUCTION)),
+        ]
         work = widgets.HBox([c.probe, self.map])
         work.add_class("pnb-designer")
         lost = [Pane(tag("h3", "What is lost")), Pane(tag("p", LOST)), c.guess, self.guess]

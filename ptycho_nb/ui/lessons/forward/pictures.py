@@ -12,7 +12,7 @@ from PIL import Image
 from ptycho_nb.figures import domain_colours
 from ptycho_nb.figures.colours import limits, phase_scale, photon_scale
 from ptycho_nb.lessons.design import Forward
-from ptycho_nb.quantities import count
+from ptycho_nb.quantities import count, figures
 from ptycho_nb.ui.drawing import Markup, coloured, joined, picture, tag
 from ptycho_nb.ui.viewer import Bar, Shot
 
@@ -46,18 +46,23 @@ def drawn(seen: Forward) -> list[tuple[Image.Image, str, str]]:
     where = f"at row {seen.position[0]:.1f}, column {seen.position[1]:.1f}, {len(seen.patch)} px wide"
     photons = photon_scale(seen.photons)
     brightest = count(float(seen.photons.max()))
+    faintest = figures(float(photons.vmin or 0), 2)
     total = count(float(seen.photons.sum()))
     bright = float(np.abs(seen.probe).max())
     return [
-        (_domain(seen.patch, 1.0), "1. Object patch O", f"Object under the probe {where}; brightness is amplitude, hue is phase"),
+        (
+            _domain(seen.patch, 1.0),
+            "1. Object patch O: brightness is amplitude, hue is phase",
+            f"Object under the probe {where}; brightness is amplitude, hue is phase",
+        ),
         (_domain(seen.probe, bright), "2. Probe P", "Probe; brightness is amplitude, hue is phase"),
         (_domain(seen.exit_wave, bright), "3. Exit wave P · O", "Wave behind the object; brightness is amplitude, hue is phase"),
         (
             coloured(seen.photons, photons, "inferno"),
-            f"4. Pattern |F(P · O)|², log: {total} photons",
+            f"4. Pattern |F(P · O)|²: {total} photons, black to yellow {faintest} to {brightest} a pixel, log",
             f"Diffraction pattern, logarithmic, brightest pixel {brightest} photons",
         ),
-        (coloured(seen.lost, HALF_TURN, "twilight"), "Lost: the phase of F(P · O)", "Phase of the far field, −π to π rad"),
+        (coloured(seen.lost, HALF_TURN, "twilight"), "Lost: the phase of F(P · O), −π to π rad", "Phase of the far field"),
     ]
 
 

@@ -14,6 +14,7 @@ from ptycho_nb.lessons.failures.failure import STOPPED
 from ptycho_nb.ui.drawing import NOTHING, STYLE, Fold, Keepsake, Markup, OwnKeys, Pane, bundle_of, close_all, code, joined, pictured, tag
 from ptycho_nb.ui.lessons.gallery import pictures
 from ptycho_nb.ui.lessons.gallery.python import program
+from ptycho_nb.ui.lessons.look import LOOK
 from ptycho_nb.ui.panels.task import Task
 
 BAD, GOOD = "Failure", "Cured"
@@ -22,6 +23,7 @@ INTRODUCTION = (
     "without knowing the truth, then cure it."
 )
 EMPTY = "Not run yet: press Show the failure. A run takes a few seconds."
+GUESS = "Why, and what cures it: guess before you look"
 NEXT = "Press Cure it to run the same once more with one thing changed."
 
 
@@ -83,7 +85,13 @@ class FailureGallery:
     def _built(self) -> widgets.VBox:
         bar = widgets.HBox([self.choice, self.show_button, self.cure_button, self.stop_button])
         bar.add_class("pnb-bar")
-        head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Failure gallery")), Pane(tag("p", INTRODUCTION))]
+        head = [
+            Pane(STYLE, kind="style"),
+            Pane(LOOK, kind="style"),
+            OwnKeys(),
+            Pane(tag("h3", "Failure gallery")),
+            Pane(tag("p", INTRODUCTION)),
+        ]
         python = Fold([self.code], titles=("Show Python",))
         whole = widgets.VBox([*head, bar, self.story, self.state, self.problem, self.seen, python])
         whole.add_class("pnb-panel")
@@ -187,7 +195,7 @@ class FailureGallery:
         """The chosen failure: why it happens only once it has been seen."""
         with self._turn:
             case, done = self.failure, self._done
-            self.story.put(*_story(case, seen=bool(done)))
+            self.story.put(*_story(case, done))
             self.state.put(tag("p", self._running) if self._running else _told(case, done))
             drawn = joined(pictures.columns(done), pictures.table(case, done), pictures.judged(done)) if done else NOTHING
             self.seen.put(drawn)
@@ -208,12 +216,17 @@ class FailureGallery:
         return f"<FailureGallery: {self.failure.title}, {run}>"
 
 
-def _story(case: Failure, *, seen: bool) -> list[Markup]:
-    """What is seen; once it has been seen, why, and what cures it."""
-    told = [("What is seen. ", case.symptom)]
-    if seen:
-        told += [("Why. ", case.why), ("The cure. ", case.remedy)]
-    return [tag("p", tag("b", head), sentence) for head, sentence in told]
+def _story(case: Failure, done: dict[str, Outcome]) -> list[Markup]:
+    """What is seen; once it has been seen, why and what cures it: for who asks, and after the cure for all."""
+    told = [_paragraph("What is seen. ", case.symptom)]
+    reasons = [_paragraph("Why. ", case.why), _paragraph("The cure. ", case.remedy)]
+    if GOOD in done:
+        return [*told, *reasons]
+    return [*told, tag("details", tag("summary", GUESS), *reasons)] if done else told
+
+
+def _paragraph(head: str, sentence: str) -> Markup:
+    return tag("p", tag("b", head), sentence)
 
 
 def _told(case: Failure, done: dict[str, Outcome]) -> Markup:

@@ -1,0 +1,32 @@
+"""How the panels to think with look, beyond what every panel has: pictures that a whole room can see."""
+
+from __future__ import annotations
+
+from ptycho_nb.ui.drawing import Markup, tag
+
+LOOK = tag(
+    "style",
+    Markup("""
+.pnb-work > .pnb-changes { flex: 1 1 330px; max-width: 420px; max-height: none; overflow: visible; }
+.pnb-changes .pnb-dial { flex-wrap: nowrap; }
+.pnb-changes .pnb-dial > .widget-hslider { flex: 1 1 50px !important; min-width: 50px; margin-right: 10px; overflow: visible; }
+.pnb-changes .pnb-why { min-height: 8.7em; margin-top: 4px; color: inherit; }
+.pnb-changes .pnb-why p { margin: 2px 0 6px; }
+.pnb-work > .pnb-ambiguous { flex: 3 1 610px; gap: 4px 16px; }
+.pnb-ambiguous .pnb-pictures { width: 294px; }
+.pnb-row .pnb-pictures img { width: 144px; }
+.pnb-row figcaption { max-width: 144px; font-size: 0.92em; }
+.pnb-ambiguous > :last-child { flex: 1 1 294px; }
+@media (max-width: 1200px) { .pnb-work > .pnb-changes { max-width: none; } }
+.pnb-text summary { cursor: pointer; width: fit-content; margin: 2px 0 6px; font-weight: 600; }
+.pnb-text summary:focus-visible { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
+.pnb-cases > * { max-width: 258px; }
+.pnb-steps .pnb-pictures img { width: 196px; }
+.pnb-steps figcaption { max-width: 196px; }
+.pnb-exchange .pnb-pictures img { width: 176px; }
+[data-jp-theme-light="false"] .pnb-panel .widget-dropdown > select {
+  background-image: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+viewBox='0 0 18 18'%3E%3Cpath fill='none' stroke='%23ddd' stroke-width='1.6' d='M5 7l4 4 4-4'/%3E%3C/svg%3E"); }
+.pnb-duel .pnb-pictures img, .pnb-duel figcaption { width: 168px; }
+"""),
+)

@@ -33,7 +33,7 @@ def test_of_a_scan_too_large_for_the_time_the_middle_is_looked_at(monkeypatch):
     scan = tiny_scan(20, 24)
     found = quick_look(scan, 0.5)
     part = looked_at(scan, found)
-    assert len(found.positions) == part.M == 200
+    assert len(found.positions) == part.M == int(4000 * 0.5 * (1 - LOOK.FINISH) / LOOK.FEWEST)
     np.testing.assert_array_equal(part.positions, found.positions)
     assert found.r_factor(part) < 0.5
 

@@ -23,6 +23,7 @@ HELD_OUT, FEWEST_JUDGES = 0.1, 4  # of the patterns, not fitted: they judge the 
 RECIPE = RefinementConfig(batch_size=BATCH, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
 PILOT = 160  # patterns whose few steps tell the pace
 PILOT_STEPS = 6
+FASTEST = 1e6  # patterns a second: where a stop left no step to time
 
 
 def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = None, control: Control | None = None) -> Reconstruction:
@@ -56,7 +57,7 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     control, began = control or Control(), time.monotonic()
     part, epochs = scan, EPOCHS
     if scan.M > PILOT:
-        visits = pace(scan, control) * (1 - FINISH) * seconds
+        visits = min(pace(scan, control), FASTEST) * (1 - FINISH) * seconds
         count = int(visits / FEWEST)
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
         epochs = int(np.clip(visits / part.M, 1, EPOCHS))

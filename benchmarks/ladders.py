@@ -44,6 +44,8 @@ OVERLAPS, OVERLAP_DOSE = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3), 1e5
 LOSSES = ("amplitude", "poisson")
 STRENGTHS = (0.0, 0.25)  # of the total variation
 COLOURS = dict(zip(("Iterative", "Network", "Network, then iterative"), LINES, strict=False))
+GRIDS = (1, 2, 3, 4)
+HARD = {"dose": (1e2, 1e3), "overlap": (0.4, 0.3)}  # where a network should win
 JUDGES = 0.1  # share of the patterns held out
 
 
@@ -132,6 +134,16 @@ class Climb:
                 config = config.replace(epochs=short(passes(config, self.part).epochs))
                 more, found = timed(lambda config=config, start=start: refine(self.part, start, config))
                 yield self._judged(found, "Network, then iterative", loss, strength > 0, seconds + more)
+
+    def grids(self, epochs: int) -> Iterator[Found]:
+        """Networks that learn from groups of one to sixteen patterns, with the loss that suits the rung, and the fit with its prior."""
+        loss = "poisson" if self.rung.ladder == "dose" else "amplitude"
+        for gridsize in GRIDS:
+            training = TrainingConfig(epochs=epochs, loss=loss, seed=self.seed, accelerator="cpu")
+            model = train(self.part, training, data=DataConfig(gridsize=gridsize)).model
+            yield self._judged(reconstruct(model, self.part), f"Network, groups of {gridsize**2}", loss, False, 0.0)
+        config = RefinementConfig(loss=loss, seed=self.seed)
+        yield self._judged(refine(self.part, config=config), "Iterative", loss, True, 0.0)
 
     def _judged(self, found: Reconstruction, method: str, loss: str, prior: bool, seconds: float) -> Found:
         pair = align(found.object, self.scan.truth, found.scanned)
@@ -234,12 +246,19 @@ def main() -> None:
     parser.add_argument("--rungs", type=int, default=6, help="of each ladder")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--figures", type=Path, help="an existing folder for the pictures")
+    parser.add_argument("--grids", action="store_true", help="only networks of several group sizes, where photons or overlap are few")
     parser.add_argument("--quick", action="store_true", help="see that it works")
     arguments = parser.parse_args()
     one_thread()
     print(machine())
     size, count, epochs = ((152, 160), 2, 2) if arguments.quick else ((168, 176), arguments.rungs, arguments.epochs)
     found: list[Found] = []
+    if arguments.grids:
+        for number, name in enumerate(arguments.objects):
+            hard = [rung for rung in rungs(name, size, arguments.seed + number, len(DOSES)) if rung.value in HARD[rung.ladder]]
+            found += [one for rung in hard for one in Climb(rung, arguments.seed + number).grids(epochs)]
+        print("\n\n".join(quality_table(found, ladder) for ladder in HARD))
+        return
     for number, name in enumerate(arguments.objects):
         found += climbed(name, size, arguments.seed + number, count, epochs if number < arguments.networks else 0)
     for ladder, words in (("dose", f"{DOSE_OVERLAP:.0%} overlap"), ("overlap", f"{OVERLAP_DOSE:.0e} photons a pattern")):

@@ -69,13 +69,13 @@ def ours(config: RefinementConfig | None) -> Callable[[Scan], tuple[float, Recon
     return lambda scan: timed(lambda: refine(scan, config=config))
 
 
-def drawn(seed: int, small: bool) -> list[Scan]:
-    """Four simulated scans, each another object, drawn at random."""
+def drawn(seed: int, preset: str = "standard") -> list[Scan]:
+    """Four simulated scans of that size, each another object, drawn at random."""
     rng = np.random.default_rng(seed)
     scans = []
     for name in rng.permutation(["lines", "dead_leaves", "gaussian_field", "siemens_star", "picture"])[:4]:
         config = SimulationConfig.preset(
-            "quick" if small else "standard",
+            preset,
             object=str(name),
             probe=str(rng.choice(["gaussian", "zone_plate"])),
             scan=str(rng.choice(["jittered", "spiral", "random"])),
@@ -139,7 +139,7 @@ def main() -> None:
     peers = [Peer(name, arguments.peers / "bin" / "python", 2 if arguments.quick else None) for name in arguments.only]
     config = RefinementConfig(epochs=2) if arguments.quick else None
     scans = [load_scan(path) for path in arguments.scans]
-    scans += [] if arguments.no_simulated else drawn(arguments.seed, arguments.quick)
+    scans += [] if arguments.no_simulated else drawn(arguments.seed, "quick" if arguments.quick else "standard")
     rows = [row for scan in scans for row in compared(scan, peers, config, 1 if arguments.quick else arguments.repeats)]
     print(f"\nsimulated scans drawn with seed {arguments.seed}\n\n{table(HEAD, rows)}")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ptycho_nb import machine
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.machine import borrowed_threads, device_label, memory, pick_device, threads
+from ptycho_nb.machine import borrowed_threads, device_label, pick_device, threads
+from ptycho_nb.memory import ENDLESS, memory
 
 GiB = 2**30
 
@@ -191,4 +191,4 @@ def test_a_limit_of_max_is_none(tmp_path):
 
 def test_memory_here_is_plausible():
     here = memory()
-    assert 0 < here.available <= here.total < machine.ENDLESS
+    assert 0 < here.available <= here.total < ENDLESS

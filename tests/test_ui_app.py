@@ -95,7 +95,7 @@ def test_a_run_reaches_object_patterns_and_runs():
 
 def test_a_run_that_fails_is_told_and_changes_no_other_panel(monkeypatch):
     app = open_app(SCAN, SHORT)
-    monkeypatch.setattr("ptycho_nb.ui.panels.reconstruct.methods.refine", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("ptycho_nb.refine", lambda *_, **__: 1 / 0)
     app.panels.reconstruct.run()
     assert "2 Reconstruct" in app.panels.news.value
     assert app.panels.object.result is None
@@ -170,7 +170,7 @@ def test_the_result_is_of_the_last_run_that_gave_one_whatever_scan_is_loaded(mon
     app = open_app(SCAN, SHORT)
     given = app.panels.reconstruct.run()
     with monkeypatch.context() as patch:
-        patch.setattr("ptycho_nb.ui.panels.reconstruct.methods.refine", lambda *_, **__: 1 / 0)
+        patch.setattr("ptycho_nb.refine", lambda *_, **__: 1 / 0)
         assert app.panels.reconstruct.run() is None
     assert app.result is given
     open_app(tiny_scan(N=32, seed=1))

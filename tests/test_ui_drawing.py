@@ -18,8 +18,8 @@ from leftovers import until
 from tiny_scan import tiny_scan
 
 import ptycho_nb.ui
+from ptycho_nb import History, State
 from ptycho_nb.config import ModelConfig, RefinementConfig, TrainingConfig
-from ptycho_nb.history import History, State
 from ptycho_nb.refinement import refine
 from ptycho_nb.training import train
 from ptycho_nb.ui import LossPlot

@@ -15,13 +15,13 @@ from ipywidgets import Widget
 from leftovers import nothing_left, until
 from tiny_scan import tiny_scan
 
+import ptycho_nb
 from ptycho_nb.checks import RECONSTRUCTION_CHECKS
 from ptycho_nb.config import RefinementConfig, ViewConfig
 from ptycho_nb.errors import ConfigError
 from ptycho_nb.history import History, State
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.panels import ObjectPanel
-from ptycho_nb.ui.panels.object import quality
 from ptycho_nb.ui.panels.object.methods import ELSEWHERE, ONE
 from ptycho_nb.ui.panels.object.panel import KEPT
 from ptycho_nb.ui.panels.object.quality import LOOKED_FOR, NO_SCAN, NO_TRUTH, WELL, settings
@@ -337,14 +337,14 @@ def test_half_data_fits_run_beside_a_free_kernel_and_stop(make):
 
 
 def test_half_data_stopped_in_the_second_fit_are_compared_as_they_are(make, monkeypatch):
-    fit = quality.half_data
+    fit = ptycho_nb.half_data
 
     def stopped_at_its_end(*given, control, **more):
         found = fit(*given, control=control, **more)
         control.stop()
         return found
 
-    monkeypatch.setattr(quality, "half_data", stopped_at_its_end)
+    monkeypatch.setattr("ptycho_nb.half_data", stopped_at_its_end)
     panel = make(made(settings={"refinement": RefinementConfig(epochs=3).model_dump(mode="json")}), SCAN)
     part = section(panel, "Resolution")
     part.start.click()
@@ -371,7 +371,7 @@ def test_what_ends_the_half_data_fits_is_said(make, monkeypatch):
     def failing(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(quality, "half_data", failing)
+    monkeypatch.setattr("ptycho_nb.half_data", failing)
     panel = make(made(), SCAN)
     part = section(panel, "Resolution")
     part.start.click()

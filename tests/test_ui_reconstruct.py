@@ -20,13 +20,14 @@ from leftovers import names_of_threads, nothing_left, until
 from matplotlib.figure import Figure
 from tiny_scan import tiny_scan
 
+import ptycho_nb
 from ptycho_nb.config import InferenceConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.estimate import Estimate
 from ptycho_nb.history import Preview, State
-from ptycho_nb.machine import Memory
+from ptycho_nb.memory import Memory
 from ptycho_nb.ui import ReconstructPanel
-from ptycho_nb.ui.panels.reconstruct import forecast, methods
+from ptycho_nb.ui.panels.reconstruct import forecast
 from ptycho_nb.ui.panels.reconstruct import panel as panel_module
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
@@ -430,14 +431,14 @@ def test_the_state_is_told_where_the_numbers_cannot_be_drawn(make, monkeypatch, 
 
 def test_a_pause_between_two_parts_is_told_and_holds_the_second(make, monkeypatch):
     panel, reached, go = make(method="Network, then iterative"), threading.Event(), threading.Event()
-    put_together = methods.reconstruct
+    put_together = ptycho_nb.reconstruct
 
     def slowly(*given):
         reached.set()
         assert go.wait(20)
         return put_together(*given)
 
-    monkeypatch.setattr(methods, "reconstruct", slowly)
+    monkeypatch.setattr("ptycho_nb.reconstruct", slowly)
     panel.controls.start.click()
     assert reached.wait(20)
     assert "putting the patches together" in panel.controls.state.value
@@ -769,7 +770,7 @@ class Timed:
 def timed(make, monkeypatch):
     def of(*arguments, quiet: float = 0.1, **more) -> Timed:
         one = Timed(*arguments, **more)
-        monkeypatch.setattr(forecast, "estimate", one)
+        monkeypatch.setattr("ptycho_nb.estimate", one)
         monkeypatch.setattr(forecast, "QUIET", quiet)
         return one
 
@@ -847,7 +848,7 @@ def memory_is(monkeypatch):
     """A machine on which a run needs this much memory, this much is free and this much is there."""
 
     def told(needed: float, available: float, total: float) -> None:
-        monkeypatch.setattr(forecast, "memory_needed", lambda scan, **configs: int(needed))
+        monkeypatch.setattr("ptycho_nb.memory_needed", lambda scan, **configs: int(needed))
         monkeypatch.setattr(forecast, "memory", lambda: Memory(int(available), int(total)))
 
     return told
@@ -895,7 +896,7 @@ def test_the_memory_of_a_gpu_is_not_judged_by_that_of_the_machine(monkeypatch, m
     memory_is(20, 7, 8)
     question = forecast.Question(SCAN, {"training": TrainingConfig(), "model": ModelConfig()})
     assert forecast.Room.of(question).hopeless
-    monkeypatch.setattr(forecast, "pick_device", lambda name: SimpleNamespace(type="cuda"))
+    monkeypatch.setattr("ptycho_nb.pick_device", lambda name: SimpleNamespace(type="cuda"))
     assert forecast.Room.of(question) is None
 
 

@@ -13,7 +13,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, load_ahead, tag
 from ptycho_nb.ui.forms import Origin, Source, earlier_and_later, files_of, origin, same_origin
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
 from ptycho_nb.ui.panels.remains import bundle
@@ -267,6 +267,7 @@ class App:
         Keepsake().show(shown)
         self._desk.reconstruct.remains.show()
         self._desk.reconstruct.remains.keep(self.result)
+        load_ahead()
 
     def __repr__(self) -> str:
         scan = self.scan

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+import ptycho_nb
 from ptycho_nb.checks import checks, r_factors
 from ptycho_nb.config import DataConfig, RefinementConfig
-from ptycho_nb.dataset import held_out as held_out_of_training
-from ptycho_nb.dataset import subsample
 from ptycho_nb.history import State
 from ptycho_nb.quantities import count, length
-from ptycho_nb.refinement.start import held_out as held_out_of_fit
-from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.panels.reconstruct.methods import Outcome
 
@@ -76,7 +73,8 @@ def _held_out(outcome: Outcome, scan: Scan) -> str:
     """The misfit of patterns that the last part of the run has not seen."""
     if outcome.fitted:
         config = RefinementConfig(**outcome.result.settings["refinement"])
-        judged, loss, part, share = held_out_of_fit(scan, config.holdout, config.seed), noise_model(scan, config), "fit", "Held-out share"
+        judged, loss = ptycho_nb.held_out_of_fit(scan, config.holdout, config.seed), ptycho_nb.noise_model(scan, config)
+        part, share = "fit", "Held-out share"
     else:
         assert outcome.training is not None
         model = outcome.training.model
@@ -90,8 +88,8 @@ def _held_out(outcome: Outcome, scan: Scan) -> str:
 
 def _unseen(scan: Scan, config: DataConfig, seed: int) -> NDArray[np.int64]:
     """Patterns that no training group holds."""
-    used = subsample(scan.M, config, seed)
-    return np.setdiff1d(np.arange(scan.M), used[~held_out_of_training(len(used), config, seed)])
+    used = ptycho_nb.subsample(scan.M, config, seed)
+    return np.setdiff1d(np.arange(scan.M), used[~ptycho_nb.held_out_of_training(len(used), config, seed)])
 
 
 def payback(iterative: float | None, again: float, training: float) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
+import ptycho_nb
 from ptycho_nb.config import RefinementConfig, TrainingConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures.colours import limits, phase_scale
 from ptycho_nb.metrics import align
 from ptycho_nb.quantities import figures
-from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.drawing import Line, Markup, coloured, joined, loss_svg, picture, shrunk, tag
 from ptycho_nb.ui.drawing.curve import Curve
@@ -55,7 +55,7 @@ def loss_kinds(run: Run) -> set[str]:
     found = set()
     for config in run.configs.values():
         if isinstance(config, RefinementConfig):
-            found.add(noise_model(run.scan, config))
+            found.add(ptycho_nb.noise_model(run.scan, config))
         if isinstance(config, TrainingConfig):
             found.add(config.loss if config.objective == "unsupervised" else config.objective)
     return found

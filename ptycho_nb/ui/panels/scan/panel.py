@@ -9,16 +9,16 @@ from typing import Any
 
 import ipywidgets as widgets
 
+import ptycho_nb
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import InputError, ScanError
 from ptycho_nb.figures import scan_picture
 from ptycho_nb.files import StrPath, shown
 from ptycho_nb.history import Control
-from ptycho_nb.quick_look import Orientation
+from ptycho_nb.orientation import Orientation
 from ptycho_nb.readers import load_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.simulate import simulate_scan
 from ptycho_nb.ui.drawing import Keepsake, bundle_of, code, pictured
 from ptycho_nb.ui.forms import FileSource, Source, oriented_source, show_python
 from ptycho_nb.ui.panels.failures import guarded
@@ -193,7 +193,7 @@ class ScanPanel:
     def _simulating(self, config: SimulationConfig) -> Callable[[Control], None]:
         def work(_: Control) -> None:
             self.controls.state.put("Simulating …")
-            scan = simulate_scan(config)
+            scan = ptycho_nb.simulate_scan(config)
             self._take(scan, config)
             self._draw(scan)
 

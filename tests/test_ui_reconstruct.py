@@ -615,9 +615,9 @@ def test_live_numbers_name_epoch_rate_and_time_left(make):
 
 
 def test_a_training_pays_back_when_its_reconstruction_is_quicker():
-    assert "after 11 scans" in payback(iterative=7, again=1, training=60)  # equal after ten
-    assert "does not pay back" in payback(iterative=7, again=8, training=60)
-    assert "Run Iterative once" in payback(iterative=None, again=8, training=60)
+    assert "after 11 scans" in payback(iterative=7, method="Network", again=1, training=60)  # equal after ten
+    assert "does not pay back" in payback(iterative=7, method="Network", again=8, training=60)
+    assert "Run Iterative once" in payback(iterative=None, method="Network", again=8, training=60)
 
 
 def test_the_payback_is_told_once_both_ways_were_run(make):
@@ -626,11 +626,11 @@ def test_the_payback_is_told_once_both_ways_were_run(make):
     assert "Run Iterative once" in panel.controls.after.value
     panel.controls.method.value = "Iterative"
     panel.run()
-    assert "pay" not in panel.controls.after.value
+    assert re.search(r"Training the network (pays back|does not).* s by Network, ", panel.controls.after.value)  # of the run before
     for method in WAYS[1:]:
         panel.controls.method.value = method
         panel.run()
-        assert re.search(r"The training (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
+        assert re.search(r"Training the network (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
     panel.scan = tiny_scan(N=32, seed=1)
     panel.run()
     assert "Run Iterative once" in panel.controls.after.value  # on this scan
@@ -679,13 +679,13 @@ def test_a_time_is_told_in_a_unit_that_suits(seconds, words):
 
 def curves(panel: ReconstructPanel) -> list[str]:
     """What is drawn, by the names in the drawing's words."""
-    return re.findall(r"(\w+ (?:training|validation)) [\d.]", re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1])
+    return re.findall(r"(\w+: (?:training |validation )?loss) [\d.]", re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1])
 
 
 def test_two_parts_are_two_curves_one_after_the_other(make):
     panel = make(method="Network, then iterative")
     panel.run()
-    assert curves(panel) == ["network training", "network validation", "iterative training"]
+    assert curves(panel) == ["network: training loss", "network: validation loss", "iterative: loss"]
     assert "Loss up to step 12" in panel.controls.loss.pane.value
     lines = re.findall(r'<polyline points="([^"]*)"', panel.controls.loss.pane.value)
     left, _, right = (np.array([float(pair.split(",")[0]) for pair in line.split()]) for line in lines)
@@ -693,11 +693,11 @@ def test_two_parts_are_two_curves_one_after_the_other(make):
     panel.controls.more.value = "2"
     panel.controls.go_on.click()
     assert panel.wait(20)
-    assert curves(panel) == ["network training", "network validation", "iterative training"]
+    assert curves(panel) == ["network: training loss", "network: validation loss", "iterative: loss"]
     assert "Loss up to step 16" in panel.controls.loss.pane.value
     panel.controls.method.value = "Iterative"
     panel.run()
-    assert curves(panel) == ["iterative training"]
+    assert curves(panel) == ["iterative: loss"]
 
 
 def test_both_parts_of_a_run_are_drawn_as_their_histories_tell_them(make):
@@ -706,9 +706,9 @@ def test_both_parts_of_a_run_are_drawn_as_their_histories_tell_them(make):
     panel.run()
     (_, training), (_, fit) = ended[0].histories
     words = re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1]
-    assert f"network training {training.steps[-1][1]:.4g}" in words
-    assert f"network validation {training['val_loss'][-1]:.4g}" in words
-    assert f"iterative training {fit.steps[-1][1]:.4g}" in words
+    assert f"network: training loss {training.steps[-1][1]:.4g}" in words
+    assert f"network: validation loss {training['val_loss'][-1]:.4g}" in words
+    assert f"iterative: loss {fit.steps[-1][1]:.4g}" in words
     panel.controls.method.value = "Network"
     panel.run()
     assert f"network training {ended[1].histories[0][1].steps[-1][1]:.4g}" in panel.controls.loss.pane.value
@@ -944,7 +944,7 @@ def test_two_panels_run_side_by_side_and_do_not_touch_each_other(make):
         assert panel.state is State.DONE
     for panel, before in zip(panels, alone, strict=True):
         np.testing.assert_array_equal(panel.result.object, before)
-    assert curves(panels[0]) == ["iterative training"]
+    assert curves(panels[0]) == ["iterative: loss"]
 
 
 def test_closing_at_any_state_leaves_nothing(monkeypatch, caplog):

@@ -92,7 +92,7 @@ class ExportBar:
             description="Width",
             tooltip="Width of the whole picture on paper",
             style=NARROW,
-            layout={"width": "200px"},
+            layout={"width": "max-content"},
         )
         self.dpi = widgets.Dropdown(
             options=[(f"{dots} dpi", dots) for dots in RESOLUTIONS],

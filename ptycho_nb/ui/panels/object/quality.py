@@ -19,7 +19,7 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Line, Markup, Pane, curves_svg, inlined, joined, tag
 from ptycho_nb.ui.panels.findings import listed
-from ptycho_nb.ui.panels.object.section import Entry, Section, Shown
+from ptycho_nb.ui.panels.object.section import Entry, Nothing, Section, Shown
 from ptycho_nb.ui.panels.task import Task
 
 NO_SCAN = "The scan of this result is not known here; give both: panel.show(result, scan)."
@@ -205,9 +205,9 @@ def known(shown: Shown) -> Scan:
         There is none.
     """
     if shown.scan is None:
-        raise InputError(NO_SCAN)
+        raise Nothing(NO_SCAN)
     if shown.scan.truth is None:
-        raise InputError(NO_TRUTH)
+        raise Nothing(NO_TRUTH)
     return shown.scan
 
 
@@ -244,7 +244,7 @@ def rings(found: RingCorrelation, threshold: Threshold, name: str, pixel_size: f
         Line("correlation", frequency, found.correlation[1:], ""),
         Line(f"{name} threshold", frequency, np.array(found.threshold(threshold)[1:]), ""),
     ]
-    curve = curves_svg(lines, x="spatial frequency [cycles/px]", y="correlation", words=told)
+    curve = curves_svg(lines, x="spatial frequency [cycles/px]", y="correlation", words=told, reach=(0, 1))
     return joined(tag("p", told, class_="pnb-numbers"), tag("div", tag("div", curve), class_="pnb-curves"))
 
 

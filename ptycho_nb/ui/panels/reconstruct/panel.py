@@ -76,7 +76,7 @@ class ReconstructPanel:
         for form in c.forms.values():
             form.on_change(self._edited)
         c.preview.on_seen(self._runner.film)
-        self._runner.on_end(lambda run: self.remains.keep(run.result))
+        self._runner.on_end(lambda run: self.remains.keep(run.result, run.histories))
         self._edited()
 
     @property

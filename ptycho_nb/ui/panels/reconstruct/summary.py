@@ -34,14 +34,19 @@ class Times:
     ----------
     iterative : float or None
         An iterative fit from flat.
+    trained : (str, float, float) or None
+        The method that last trained a network, what a further scan takes by it, and its training.
     """
 
     iterative: float | None = None
+    trained: tuple[str, float, float] | None = None
 
     def take(self, outcome: Outcome) -> None:
         """Learn from a run."""
         if outcome.method == "Iterative" and outcome.result.state is State.DONE:
             self.iterative = outcome.result.seconds
+        if outcome.training is not None:
+            self.trained = outcome.method, outcome.again, outcome.training.seconds
 
 
 def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
@@ -55,8 +60,9 @@ def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
     ]
     wrong = [finding for finding in checks(result, scan) if finding.word in POOR]
     told += [f"What looks wrong: {finding}" for finding in wrong[:1]]
-    if outcome.training is not None and misfit < 1:  # nothing at all is explained by what has R = 1
-        told.append(payback(times.iterative, outcome.again, outcome.training.seconds))
+    compared = outcome.training is not None or times.iterative is not None
+    if times.trained is not None and compared and misfit < 1:  # nothing at all is explained by what has R = 1
+        told.append(payback(times.iterative, *times.trained))
     return told
 
 
@@ -92,21 +98,23 @@ def _unseen(scan: Scan, config: DataConfig, seed: int) -> NDArray[np.int64]:
     return np.setdiff1d(np.arange(scan.M), used[~ptycho_nb.held_out_of_training(len(used), config, seed)])
 
 
-def payback(iterative: float | None, again: float, training: float) -> str:
+def payback(iterative: float | None, method: str, again: float, training: float) -> str:
     """After how many similar scans a training pays back, or that it does not.
 
     Parameters
     ----------
     iterative : float or None
         Seconds of an iterative fit of one scan, where there was one.
+    method : str
+        That trained a network.
     again : float
-        Seconds that a further scan takes with the network trained.
+        Seconds that a further scan takes by it, the network trained.
     training : float
         Seconds of the training.
     """
     if iterative is None:
         return "Run Iterative once on this scan to learn after how many similar scans the training pays back."
-    compared = f"a further scan takes {again:.2g} s this way, {iterative:.2g} s by Iterative"
+    compared = f"a further scan takes {again:.2g} s by {method}, {iterative:.2g} s by Iterative"
     if iterative <= again:
-        return f"The training does not pay back: {compared}."
-    return f"The training pays back after {int(training / (iterative - again)) + 1} scans like this one: {compared}."
+        return f"Training the network does not pay back: {compared}."
+    return f"Training the network pays back after {int(training / (iterative - again)) + 1} scans like this one: {compared}."

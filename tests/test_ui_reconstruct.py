@@ -711,7 +711,7 @@ def test_both_parts_of_a_run_are_drawn_as_their_histories_tell_them(make):
     assert f"iterative: loss {fit.steps[-1][1]:.4g}" in words
     panel.controls.method.value = "Network"
     panel.run()
-    assert f"network training {ended[1].histories[0][1].steps[-1][1]:.4g}" in panel.controls.loss.pane.value
+    assert f"network: training loss {ended[1].histories[0][1].steps[-1][1]:.4g}" in panel.controls.loss.pane.value
 
 
 def test_the_time_left_ends_with_the_time_limit(make):

@@ -802,3 +802,13 @@ def test_a_saved_notebook_gets_a_picture_and_a_stable_text(make):
     assert bundle["text/plain"] == "<ScanPanel: scan given>"
     assert bundle["image/png"].startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_refusal_that_names_an_argument_says_where_the_panel_has_it(home):
+    amplitudes, positions = np.sqrt(SCAN.intensity), 1e-8 * SCAN.positions
+    np.savez(home / "metres.npz", diff3d=amplitudes, ycoords=positions[:, 0], xcoords=positions[:, 1])
+    panel = ScanPanel(home / "metres.npz")
+    assert panel.wait()
+    assert "looks like metres" in panel.controls.problem.value
+    assert panel.controls.problem.value.count("Under Map fields: Positions in.") == 1
+    panel.close()

@@ -11,7 +11,7 @@ import ptycho_nb
 from ptycho_nb.checks import checks, r_factors
 from ptycho_nb.config import DataConfig, RefinementConfig
 from ptycho_nb.history import State
-from ptycho_nb.quantities import count, length
+from ptycho_nb.quantities import count, figures, length
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.panels.reconstruct.methods import Outcome
 
@@ -55,7 +55,7 @@ def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
     misfit, noise = result.r_factor(scan), r_factors(result, scan)[1]
     told = [
         f"{result.method}: {_took(outcome)}.",
-        f"Misfit R {misfit:.3f}; photon noise alone gives {noise:.3f}.",
+        f"Misfit R {_told(misfit)}; photon noise alone gives {noise:.3f}.",
         _held_out(outcome, scan),
     ]
     wrong = [finding for finding in checks(result, scan) if finding.word in POOR]
@@ -64,6 +64,11 @@ def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
     if times.trained is not None and compared and misfit < 1:  # nothing at all is explained by what has R = 1
         told.append(payback(times.iterative, *times.trained))
     return told
+
+
+def _told(misfit: float) -> str:
+    """An R; one that is far off in few figures."""
+    return f"{misfit:.3f}" if misfit < 10 else figures(misfit)
 
 
 def _took(outcome: Outcome) -> str:

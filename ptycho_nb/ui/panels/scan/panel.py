@@ -23,7 +23,7 @@ from ptycho_nb.ui.drawing import Keepsake, bundle_of, code, pictured
 from ptycho_nb.ui.forms import FileSource, Source, oriented_source, show_python
 from ptycho_nb.ui.panels.failures import guarded
 from ptycho_nb.ui.panels.scan.controls import PARTLY, Controls
-from ptycho_nb.ui.panels.scan.mapping import BY_HAND, Arrays
+from ptycho_nb.ui.panels.scan.mapping import Arrays, advised
 from ptycho_nb.ui.panels.scan.orientation import turn
 from ptycho_nb.ui.panels.task import Task
 
@@ -170,7 +170,7 @@ class ScanPanel:
             try:
                 scan = load_scan(path, **arguments)
             except ScanError as error:
-                self._refused(path, error)
+                self._refused(path, error, mapped=bool(arguments))
                 return
             self.controls.browser.remember(path)
             self.controls.mapping.fold()
@@ -179,7 +179,7 @@ class ScanPanel:
 
         return work
 
-    def _refused(self, path: StrPath, error: ScanError) -> None:
+    def _refused(self, path: StrPath, error: ScanError, *, mapped: bool) -> None:
         """Say why, and let a person say what the arrays are, where the file can be read at all."""
         log.info("The file was refused.", exc_info=error)
         sentence, _, listing = str(error).partition("\n")
@@ -188,7 +188,7 @@ class ScanPanel:
         except ScanError:
             self.controls.problem.put(sentence)
         else:
-            self.controls.problem.put(f"{sentence.removesuffix(' It holds:')} {BY_HAND}" if listing else sentence)
+            self.controls.problem.put(advised(sentence, bool(listing)) if listing or not mapped else sentence)
 
     def _simulating(self, config: SimulationConfig) -> Callable[[Control], None]:
         def work(_: Control) -> None:

@@ -42,7 +42,7 @@ def advised(refusal: str, listing: bool) -> str:
     """Why a file was refused, and what in the map of its fields may help: roles where its arrays are listed, else what it names."""
     if listing:
         return f"{refusal.removesuffix(' It holds:')} {BY_HAND}"
-    labels = {name: words[0] for name, words in (*CHOICES.items(), *TEXTS.items())}
+    labels = {name: words[0] for name, words in CHOICES.items()} | {name: words[0] for name, words in TEXTS.items()}
     named = [label.partition(" [")[0] for argument, label in labels.items() if re.search(rf"\b{argument}\b", refusal)]
     return f"{refusal} Under Map fields: {', '.join(named)}." if named else refusal
 

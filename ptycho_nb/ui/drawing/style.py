@@ -39,7 +39,7 @@ STYLE = tag(
 .pnb-progress, .pnb-numbers progress { width: 220px; }
 .pnb-form .widget-hbox > .widget-text { flex: 1 1 0; min-width: 0; width: auto; }
 .pnb-form .widget-hslider { overflow: visible; margin-right: 10px; }
-.pnb-panel input::placeholder { text-overflow: ellipsis; }
+.pnb-panel input:placeholder-shown { text-overflow: ellipsis; }
 .pnb-news { grid-column: 1 / -1; }
 .pnb-changed { color: var(--jp-ui-font-color2, #666); padding-left: 144px; font-size: 0.92em; }
 .pnb-problem, .pnb-panel .pnb-alert { font-weight: 600;

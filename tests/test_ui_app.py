@@ -314,6 +314,10 @@ def test_reset_brings_back_the_beginning_and_leaves_no_widget_behind():
     assert until(lambda: len(_instances) == before)
 
 
+def test_where_widgets_cannot_be_shown_a_line_says_which_cell_to_run():
+    assert App()._repr_mimebundle_()["text/plain"] == "<App: no scan yet>: run this cell to see the panels"
+
+
 def test_large_type_is_a_switch():
     app = App()
     app.panels.large.value = True

@@ -107,7 +107,8 @@ STYLE = tag(
 .pnb-table caption { text-align: left; color: var(--jp-ui-font-color2, #666); padding-bottom: 4px; }
 .pnb-hint { color: var(--jp-ui-font-color2, #666); }
 .pnb-table th, .pnb-table td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; border: 0; background: none;
-  border-bottom: 1px solid var(--jp-border-color2, #ccc); }
+  border-bottom: 1px solid var(--jp-border-color2, #ccc); overflow-wrap: normal; word-break: normal; }
+@media (max-width: 700px) { .pnb-table th, .pnb-table td { padding-right: 8px; } }
 .pnb-beside { display: flex; flex-wrap: wrap; gap: 8px 22px; }
 .pnb-beside .pnb-pictures img { width: 158px; }
 .pnb-large .pnb-beside .pnb-pictures img { width: 210px; }

@@ -13,7 +13,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, is_closed, load_ahead, tag
+from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, load_ahead, tag
 from ptycho_nb.ui.forms import Origin, Source, earlier_and_later, files_of, origin, same_origin
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
 from ptycho_nb.ui.panels.remains import bundle
@@ -257,8 +257,7 @@ class App:
         """The panels; a picture of the last result, or else of the scan, where widgets cannot be shown."""
         desk = self._desk
         still = desk.scan._repr_mimebundle_() if self.result is None else bundle(self.result)
-        shown = dict(still) | bundle_of(self, desk.widget)
-        return shown if is_closed(desk.widget) else shown | {"text/plain": f"{self!r}: run this cell to see the panels"}
+        return dict(still) | bundle_of(self, desk.widget, more=": run this cell to see the panels")
 
     def _ipython_display_(self) -> None:
         """The panels, and under them plain outputs for the pictures that stay."""

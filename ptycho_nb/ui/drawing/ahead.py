@@ -9,7 +9,7 @@ import ptycho_nb
 
 log = logging.getLogger(__name__)
 
-PAUSE = 0.3  # s in which the panel reaches the screen: an import holds up every other thread
+PAUSE = 2.0  # s in which a page can draw the panel: loading takes a core for some seconds
 NEEDED = ("train", "reconstruct", "refine", "quick_look", "estimate", "half_data", "rank_freedoms", "write_report")
 
 _begun = threading.Event()

@@ -222,8 +222,7 @@ def main() -> None:
             rows += traffic(one, method, 6 if quick else 30)
         rows += clicks(one, 5 if quick else 40)
         rows += cycles(one, 10 if quick else 100)
-    if "App" in vars(ptycho_nb.ui):
-        rows += app()
+    rows += app()
     print("\n" + table(["what", "figure"], rows))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +23,34 @@ if TYPE_CHECKING:
     from ptycho_nb.config import RefinementConfig as RefinementConfig
     from ptycho_nb.config import SimulationConfig as SimulationConfig
     from ptycho_nb.config import TrainingConfig as TrainingConfig
+    from ptycho_nb.dataset import subsample as subsample
     from ptycho_nb.errors import ConfigError as ConfigError
     from ptycho_nb.errors import InputError as InputError
     from ptycho_nb.errors import ScanError as ScanError
     from ptycho_nb.estimate import estimate as estimate
+    from ptycho_nb.estimate import memory_needed as memory_needed
+    from ptycho_nb.freedoms import FREEDOMS as FREEDOMS
+    from ptycho_nb.freedoms import Freedom as Freedom
     from ptycho_nb.freedoms import rank_freedoms as rank_freedoms
     from ptycho_nb.history import Control as Control
-    from ptycho_nb.history import History as History
     from ptycho_nb.history import State as State
+    from ptycho_nb.history.callback import History as History
+    from ptycho_nb.machine import pick_device as pick_device
+    from ptycho_nb.patches import EMPTY as EMPTY
+    from ptycho_nb.physics import near_field as near_field
+    from ptycho_nb.prediction import Prediction as Prediction
     from ptycho_nb.quick_look import looked_at as looked_at
     from ptycho_nb.quick_look import quick_look as quick_look
     from ptycho_nb.quick_look import rank_orientations as rank_orientations
+    from ptycho_nb.quick_look import unseen as unseen
     from ptycho_nb.readers import load_scan as load_scan
     from ptycho_nb.reconstruction import reconstruct as reconstruct
+    from ptycho_nb.refinement import passes as passes
     from ptycho_nb.refinement import refine as refine
+    from ptycho_nb.refinement.start import noise_model as noise_model
+    from ptycho_nb.report import methods_text as methods_text
+    from ptycho_nb.report import write_report as write_report
+    from ptycho_nb.resolution import HalfData as HalfData
     from ptycho_nb.resolution import half_data as half_data
     from ptycho_nb.result import Reconstruction as Reconstruction
     from ptycho_nb.scan import Scan as Scan
@@ -59,7 +74,7 @@ PUBLIC = {
     "load_scan": "readers",
     "simulate_scan": "simulate",
     "State": "history",
-    "History": "history",
+    "History": "history.callback",
     "Control": "history",
     "Training": "training",
     "train": "training",
@@ -76,7 +91,28 @@ PUBLIC = {
     "estimate": "estimate",
 }
 
-ROOMS = {**PUBLIC, "command": "cli"}
+ROOMS = {  # by name the room that has it; where it has another name there, that after a colon
+    **PUBLIC,
+    "command": "cli",
+    "EMPTY": "patches",
+    "FREEDOMS": "freedoms",
+    "Freedom": "freedoms",
+    "HalfData": "resolution",
+    "Prediction": "prediction",
+    "held_out_of_fit": "refinement.start:held_out",
+    "held_out_of_training": "dataset:held_out",
+    "memory_needed": "estimate",
+    "methods_text": "report",
+    "near_field": "physics",
+    "noise_model": "refinement.start",
+    "passes": "refinement",
+    "pick_device": "machine",
+    "subsample": "dataset",
+    "unseen": "quick_look",
+    "write_report": "report",
+}
+
+LOADING = threading.RLock()  # two threads that load what needs each other would see it half loaded
 
 __all__ = ["__version__", *PUBLIC]
 
@@ -90,7 +126,9 @@ def __getattr__(name: str) -> Any:
     if name not in ROOMS:
         raise AttributeError(f"module 'ptycho_nb' has no attribute {name!r}")
     try:
-        value = getattr(importlib.import_module(f"ptycho_nb.{ROOMS[name]}"), name)
+        room, _, other = ROOMS[name].partition(":")
+        with LOADING:
+            value = getattr(importlib.import_module(f"ptycho_nb.{room}"), other or name)
     except ModuleNotFoundError as error:
         if error.name not in NEEDS:
             raise

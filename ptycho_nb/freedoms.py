@@ -56,9 +56,19 @@ class Freedom:
         return self.gain > max(WORTH, CERTAIN * self.error)
 
     @property
+    def plain(self) -> bool:
+        """Whether it is the fit as it is set, with no freedom more."""
+        return self.name == PLAIN
+
+    @property
+    def single(self) -> bool:
+        """Whether it has one freedom more, not all that help."""
+        return self.name not in (PLAIN, TOGETHER)
+
+    @property
     def words(self) -> str:
         """The verdict in one line."""
-        if self.name == PLAIN:
+        if self.plain:
             return f"{PLAIN}: misfit {figures(self.misfit, 4)} on held-out pixels"
         told = "helps" if self.helps else "does not help"
         return f"{self.name}: {told}, misfit on held-out pixels {figures(-100 * self.gain, 2)} ± {figures(100 * self.error, 1)} %"

@@ -1,7 +1,7 @@
-"""What this machine gives a run: threads, memory and a device.
+"""What this machine gives a run: threads and a device.
 
-Containers and batch systems grant less than the machine has; both are read from the kernel's
-accounts, below ``root`` so that they can be tried with made-up ones.
+Containers and batch systems grant less than the machine has; what they grant is read from the
+kernel's accounts, below ``root`` so that it can be tried with made-up ones.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from pathlib import Path
 
 import torch
 
 from ptycho_nb.errors import ConfigError, unknown
+from ptycho_nb.memory import ROOT, cgroups, number, read
 
-ROOT = Path("/")
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # as torch calls what a processor can do: two of x86, one of ARM
-UNTOLD = 4 * 2**30  # bytes, where the system does not tell
-ENDLESS = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
 
 
 def threads(root: Path = ROOT) -> int:
@@ -122,22 +119,6 @@ def device_label(device: torch.device) -> str:
     return f"cuda, {card.name}, {card.total_memory / 2**30:.0f} GiB"
 
 
-class Memory(NamedTuple):
-    """Bytes of main memory; what the cgroup grants counts, not what the machine has."""
-
-    available: int
-    total: int
-
-
-def memory(root: Path = ROOT) -> Memory:
-    """Main memory, and what is left of it."""
-    info = _meminfo(root)
-    total, available = info.get("MemTotal", UNTOLD), info.get("MemAvailable", UNTOLD)
-    for limit, used in _memory_limits(root):
-        total, available = min(total, limit), min(available, max(0, limit - used))
-    return Memory(available, total)
-
-
 def _affinity() -> int:
     try:
         return len(os.sched_getaffinity(0))
@@ -148,63 +129,14 @@ def _affinity() -> int:
 def _quota(root: Path) -> float:
     """Cores that the tightest cgroup grants."""
     grants = [float(os.cpu_count() or 1)]
-    for folder in _cgroups(root, "cpu"):
-        words = _read(folder / "cpu.max").split()
+    for folder in cgroups(root, "cpu"):
+        words = read(folder / "cpu.max").split()
         if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
             grants.append(int(words[0]) / int(words[1]))
-        quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+        quota, period = number(folder / "cpu.cfs_quota_us"), number(folder / "cpu.cfs_period_us")
         if quota and period:
             grants.append(quota / period)
     return max(1.0, min(grants))
-
-
-def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
-    """(limit, used without the file cache) in bytes of each cgroup that sets one."""
-    for folder in _cgroups(root, "memory"):
-        for limit_name, used_name in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
-            limit = _number(folder / limit_name)
-            if limit and limit < ENDLESS:
-                yield limit, max(0, (_number(folder / used_name) or 0) - _cache(folder))
-
-
-def _cache(folder: Path) -> int:
-    """Bytes of files the kernel may drop at once."""
-    rows = dict(line.split()[:2] for line in _read(folder / "memory.stat").splitlines() if len(line.split()) == 2)
-    return int(rows.get("total_inactive_file", rows.get("inactive_file", "0")))
-
-
-def _cgroups(root: Path, controller: str) -> Iterator[Path]:
-    """Folders of this process's cgroup and all above it, version 2 and version 1."""
-    mounts = root / "sys/fs/cgroup"
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if controllers and controller not in controllers.split(","):
-            continue
-        base = mounts / controller if controllers else mounts
-        inside = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
-        for depth in range(len(inside), -1, -1):
-            yield base.joinpath(*inside[:depth])
-
-
-def _meminfo(root: Path) -> dict[str, int]:
-    rows = (line.split() for line in _read(root / "proc/meminfo").splitlines())
-    found = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if len(row) >= 2 and row[1].isdigit()}
-    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found["MemTotal"] = found["MemAvailable"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return found
-
-
-def _number(path: Path) -> int | None:
-    """The positive whole number in a file; None for a file that is missing or says "max" or -1."""
-    word = _read(path).strip()
-    return int(word) if word.isdigit() else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
 
 
 THREADS = Shared(_kept_threads)

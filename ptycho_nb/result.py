@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ptycho_nb.errors import InputError, unknown
+import ptycho_nb
+from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.history import History, State
-from ptycho_nb.losses import LOSSES
-from ptycho_nb.patches import EMPTY
-from ptycho_nb.physics import expected_photons
 from ptycho_nb.readers import open_arrays, own_values, save_arrays
 from ptycho_nb.scan import Canvas, Scan
 
-BATCH = 64  # patterns predicted at once
 FORM = "ptycho_nb-reconstruction"  # what a saved file says it is
 ARRAYS = {"object": ("complex64", 2), "coverage": ("float32", 2), "probe": ("complex64", 3), "positions": ("float64", 2)}
 ADDED = {"brightness": ("float64", 1), "background": ("float32", 2)}  # arrays of some
@@ -96,7 +92,7 @@ class Reconstruction:
     @property
     def covered(self) -> NDArray[np.bool_]:
         """True, shape (H, W), where the probe left enough light to say anything of the object."""
-        return np.asarray(self.coverage > EMPTY * self.coverage.max())
+        return np.asarray(self.coverage > ptycho_nb.EMPTY * self.coverage.max())
 
     def matches(self, scan: Scan) -> bool:
         """Whether it can be of this scan: as many patterns, as wide, none farther from its place than a fit moves it or half its width."""
@@ -108,18 +104,7 @@ class Reconstruction:
 
     def predicted(self, patterns: NDArray[Any] | list[int]) -> NDArray[np.float32]:
         """Photons (B, N, N) that object and probe give for some patterns of the scan, by index."""
-        canvas, positions = self._padded()
-        chosen = torch.as_tensor(np.asarray(patterns, dtype=np.int64))
-        if not len(chosen) or int(chosen.min()) < 0 or int(chosen.max()) >= len(positions):
-            raise InputError(f"The patterns asked for are none or reach outside 0 to {len(positions) - 1}; choose among the scan's own.")
-        return np.asarray(self._expected(canvas, positions, chosen).numpy(), dtype=np.float32)
-
-    def _expected(self, canvas: torch.Tensor, positions: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-        """Photons (B, N, N) of some patterns, brightness and background included."""
-        photons = expected_photons(canvas, torch.from_numpy(self.probe), positions[chosen])
-        if self.brightness is not None:
-            photons = photons * torch.from_numpy(self.brightness)[chosen, None, None].to(photons.dtype)
-        return photons if self.background is None else photons + torch.from_numpy(self.background)
+        return self._prediction().photons(np.asarray(patterns, dtype=np.int64))
 
     def r_factor(self, scan: Scan) -> float:
         """R = sum |sqrt I - sqrt y| / sum sqrt y over all believed pixels of all patterns.
@@ -132,43 +117,21 @@ class Reconstruction:
         InputError
             The scan has another number of patterns.
         """
-        mask = torch.from_numpy(scan.mask)
-        difference = total = 0.0  # a batch at a time: metrics.r_factor would need all photons at once
-        for expected, measured in self._pairs(scan):
-            amplitude = measured.sqrt()
-            difference += float(((expected.sqrt() - amplitude).abs() * mask).sum())
-            total += float((amplitude * mask).sum())
-        return difference / total
+        return self._prediction(scan).r_factor(scan.intensity, scan.mask)
 
     def misfit(self, scan: Scan, loss: str, patterns: NDArray[Any] | None = None) -> float:
         """Mean loss a pixel (``losses.LOSSES``) on some patterns of the scan, all if none are named."""
-        if loss not in LOSSES:
-            raise InputError(unknown("loss", loss, LOSSES))
-        mask = torch.from_numpy(scan.mask)
-        parts = [(float(LOSSES[loss](i, y, mask)), len(y)) for i, y in self._pairs(scan, patterns)]
-        return sum(value * count for value, count in parts) / sum(count for _, count in parts)
+        chosen = np.arange(scan.M) if patterns is None else np.asarray(patterns)
+        return self._prediction(scan).misfit(scan.intensity, scan.mask, loss, chosen)
 
-    def _pairs(self, scan: Scan, patterns: NDArray[Any] | None = None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Expected and measured photons, a batch at a time."""
-        if len(self.positions) != scan.M or self.probe.shape[-1] != scan.N:
+    def _prediction(self, scan: Scan | None = None) -> ptycho_nb.Prediction:
+        """What explains the photons; of the scan it was made from, where one is given."""
+        if scan is not None and (len(self.positions) != scan.M or self.probe.shape[-1] != scan.N):
             raise InputError(
                 f"The reconstruction is of {len(self.positions)} patterns of width {self.probe.shape[-1]}, "
                 f"the scan has {scan.M} of {scan.N}: give the scan it was made from."
             )
-        chosen = np.arange(scan.M) if patterns is None else np.asarray(patterns)
-        canvas, positions = self._padded()
-        for first in range(0, len(chosen), BATCH):
-            some = chosen[first : first + BATCH]
-            yield self._expected(canvas, positions, torch.from_numpy(some)), torch.from_numpy(scan.intensity[some])
-
-    def _padded(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The object with room for every patch, clear (1) outside, and the positions on it."""
-        N = self.probe.shape[-1]
-        positions = self.positions - self.origin
-        before = np.maximum(0, N // 2 + 1 - np.floor(positions.min(0))).astype(int)
-        after = np.maximum(0, np.ceil(positions.max(0)) + N // 2 + 1 - self.object.shape).astype(int)
-        padded = np.pad(self.object, list(zip(before, after, strict=True)), constant_values=1)
-        return torch.from_numpy(padded), torch.from_numpy(positions + before)
+        return ptycho_nb.Prediction(self.object, self.probe, self.positions - self.origin, self.brightness, self.background)
 
     def twin(self) -> Reconstruction:
         """The other solution that fits as well: object and probe turned by 180° and conjugated, both position axes reversed.

@@ -20,7 +20,7 @@ from ptycho_nb.cli.options import READ_OPTIONS, in_options
 from ptycho_nb.config import CONFIGS, SimulationConfig
 from ptycho_nb.config_file import load_configs
 from ptycho_nb.history import Control, History, interrupt_stops
-from ptycho_nb.machine import Memory
+from ptycho_nb.memory import Memory
 from ptycho_nb.readers import load_scan, save_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.simulate import simulate_scan

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from ptycho_nb.history import Control, History, Preview, State
+from ptycho_nb import Control, History, State
+from ptycho_nb.history import Preview
 
 
 class Line(L.LightningModule):

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from ptycho_nb.errors import InputError, ScanError
-from ptycho_nb.machine import Memory
+from ptycho_nb.memory import Memory
 from ptycho_nb.readers import inspect_file, load_scan, save_scan
 from ptycho_nb.readers.hdf5 import BLOCK, MARK, write_hdf5
 from ptycho_nb.readers.source import Budget, size

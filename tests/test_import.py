@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ptycho_nb
+import ptycho_nb.ui
 
 HOME = Path(ptycho_nb.__file__).parent.parent
 SPIN = {"OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT"}
@@ -29,6 +30,32 @@ took = time.process_time() - start
 print(took < 0.3, sorted({"torch", "lightning", "numpy", "matplotlib", "pydantic"} & set(sys.modules)))
 """
     assert fresh(code) == "True []"
+
+
+def test_an_app_is_shown_before_torch_and_lightning_are_loaded():
+    code = """
+import sys
+from ptycho_nb.ui import App
+App()._repr_mimebundle_()
+print(sorted({"torch", "lightning", "scipy.signal", "ptycho_nb.ui.lessons"} & set(sys.modules)))
+"""
+    assert fresh(code) == "[]"
+
+
+def test_a_listener_that_draws_needs_no_lightning():
+    code = "import sys; from ptycho_nb.ui import LossPlot; LossPlot(); print('lightning' in sys.modules)"
+    assert fresh(code) == "False"
+
+
+def test_what_a_run_needs_is_loaded_once_the_app_is_on_the_screen():
+    code = """
+import sys, threading
+from ptycho_nb.ui import App
+App()._ipython_display_()
+[thread.join() for thread in threading.enumerate() if thread.name == "ptycho_nb loading"]
+print({"ptycho_nb.training", "ptycho_nb.refinement", "ptycho_nb.estimate", "ptycho_nb.report"} <= set(sys.modules))
+"""
+    assert fresh(code).splitlines()[-1] == "True"
 
 
 def test_idle_threads_wait_passively_unless_the_user_chose():
@@ -62,6 +89,11 @@ except ImportError as error:
 @pytest.mark.parametrize("name", ptycho_nb.PUBLIC)
 def test_every_public_name_loads(name):
     assert getattr(ptycho_nb, name).__name__ == name
+
+
+@pytest.mark.parametrize("name", ptycho_nb.ui.ROOMS)
+def test_every_name_of_the_screen_loads(name):
+    assert getattr(ptycho_nb.ui, name).__name__ == name
 
 
 @pytest.mark.parametrize("room", ["checks", "compare"])

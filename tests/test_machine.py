@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ptycho_nb import machine
 from ptycho_nb.errors import ConfigError
-from ptycho_nb.machine import borrowed_threads, device_label, memory, pick_device, threads
+from ptycho_nb.machine import borrowed_threads, device_label, pick_device, threads
+from ptycho_nb.memory import ENDLESS, hand_back, memory
 
 GiB = 2**30
 
@@ -191,4 +192,15 @@ def test_a_limit_of_max_is_none(tmp_path):
 
 def test_memory_here_is_plausible():
     here = memory()
-    assert 0 < here.available <= here.total < machine.ENDLESS
+    assert 0 < here.available <= here.total < ENDLESS
+
+
+@pytest.mark.parametrize("missing", [AttributeError, OSError, TypeError])
+def test_memory_is_handed_back_where_the_system_has_a_call_for_it(monkeypatch, missing):
+    hand_back()
+
+    def library(_: None) -> None:
+        raise missing
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
+    hand_back()

@@ -15,9 +15,9 @@ import pytest
 import torch
 from tiny_scan import tiny_scan
 
+from ptycho_nb import Control, History, State
 from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, TrainingConfig
 from ptycho_nb.errors import ConfigError, InputError
-from ptycho_nb.history import Control, History, State
 from ptycho_nb.training import Training, train
 from ptycho_nb.training import run as course
 

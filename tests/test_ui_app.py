@@ -95,7 +95,7 @@ def test_a_run_reaches_object_patterns_and_runs():
 
 def test_a_run_that_fails_is_told_and_changes_no_other_panel(monkeypatch):
     app = open_app(SCAN, SHORT)
-    monkeypatch.setattr("ptycho_nb.ui.panels.reconstruct.methods.refine", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("ptycho_nb.refine", lambda *_, **__: 1 / 0)
     app.panels.reconstruct.run()
     assert "2 Reconstruct" in app.panels.news.value
     assert app.panels.object.result is None
@@ -170,7 +170,7 @@ def test_the_result_is_of_the_last_run_that_gave_one_whatever_scan_is_loaded(mon
     app = open_app(SCAN, SHORT)
     given = app.panels.reconstruct.run()
     with monkeypatch.context() as patch:
-        patch.setattr("ptycho_nb.ui.panels.reconstruct.methods.refine", lambda *_, **__: 1 / 0)
+        patch.setattr("ptycho_nb.refine", lambda *_, **__: 1 / 0)
         assert app.panels.reconstruct.run() is None
     assert app.result is given
     open_app(tiny_scan(N=32, seed=1))
@@ -312,6 +312,10 @@ def test_reset_brings_back_the_beginning_and_leaves_no_widget_behind():
     assert app.scan is None
     assert app.panels.reconstruct.state is State.IDLE
     assert until(lambda: len(_instances) == before)
+
+
+def test_where_widgets_cannot_be_shown_a_line_says_which_cell_to_run():
+    assert App()._repr_mimebundle_()["text/plain"] == "<App: no scan yet>: run this cell to see the panels"
 
 
 def test_large_type_is_a_switch():

@@ -18,8 +18,8 @@ from leftovers import until
 from tiny_scan import tiny_scan
 
 import ptycho_nb.ui
+from ptycho_nb import History, State
 from ptycho_nb.config import ModelConfig, RefinementConfig, TrainingConfig
-from ptycho_nb.history import History, State
 from ptycho_nb.refinement import refine
 from ptycho_nb.training import train
 from ptycho_nb.ui import LossPlot
@@ -295,13 +295,13 @@ def test_a_drawing_that_failed_is_tried_again_with_the_next_run(caplog):
 def test_the_loss_frame_follows_one_run_after_another():
     frame = LossFrame()
     first = train(SCAN, *SHORT, listener=lambda h: (frame.note(h), frame.draw(h))[0]).history
-    assert f"training {first.steps[-1][1]:.4g}" in frame.pane.value
-    assert f"validation {first['val_loss'][-1]:.4g}" in frame.pane.value
+    assert f"training loss {first.steps[-1][1]:.4g}" in frame.pane.value
+    assert f"validation loss {first['val_loss'][-1]:.4g}" in frame.pane.value
     frame.draw(running(train_loss=[7.0, 6.0]))
-    assert "Loss up to step 2: training 6, falling." in frame.pane.value
+    assert "Loss up to step 2: loss 6, falling." in frame.pane.value
     frame.log.value = False
     frame.smoothing.value = 0.8
-    assert "training 6.444" in frame.pane.value
+    assert "loss 6.444" in frame.pane.value
     close_all(frame.widget)
 
 

@@ -214,7 +214,7 @@ def test_the_button_in_the_browser_asks_the_bar(bar):
 
 def test_the_report_lies_beside_the_other_files(make, monkeypatch, tmp_path):
     written = []
-    monkeypatch.setattr(export, "write_report", lambda path, *about, **more: (written.append((path, about, more)), path)[1])
+    monkeypatch.setattr("ptycho_nb.write_report", lambda path, *about, **more: (written.append((path, about, more)), path)[1])
     (tmp_path / "folder").mkdir()
     bar = make(python="result = refine(scan)")
     bar.name.value = "folder/mine.png"

@@ -11,7 +11,6 @@ from ptycho_nb.config import RefinementConfig
 from ptycho_nb.freedoms import FREEDOMS, PLAIN, rank_freedoms
 from ptycho_nb.ui import ReconstructPanel
 from ptycho_nb.ui.drawing import NOTHING
-from ptycho_nb.ui.panels.reconstruct import freedoms
 
 SCAN = tiny_scan()
 SHORT = RefinementConfig(epochs=2)
@@ -75,7 +74,7 @@ def test_a_ranking_that_ends_after_another_scan_was_set_is_dropped(panel, monkey
         panel.scan = tiny_scan(seed=3)
         return ranked
 
-    monkeypatch.setattr(freedoms, "rank_freedoms", late)
+    monkeypatch.setattr("ptycho_nb.rank_freedoms", late)
     assert check.run() == []
     assert PLAIN not in check.table.value
     assert check.said.value == NOTHING
@@ -92,7 +91,7 @@ def test_a_stopped_check_says_nothing_of_what_it_did_not_try(panel, monkeypatch)
                 control.stop()
             return tried
 
-        monkeypatch.setattr(freedoms, "rank_freedoms", some)
+        monkeypatch.setattr("ptycho_nb.rank_freedoms", some)
         check.run()
         assert words in check.said.value
         assert ("None of these helps" in check.said.value) is not stopped

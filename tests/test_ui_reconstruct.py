@@ -20,13 +20,14 @@ from leftovers import names_of_threads, nothing_left, until
 from matplotlib.figure import Figure
 from tiny_scan import tiny_scan
 
+import ptycho_nb
 from ptycho_nb.config import InferenceConfig, ModelConfig, RefinementConfig, SimulationConfig, TrainingConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.estimate import Estimate
 from ptycho_nb.history import Preview, State
-from ptycho_nb.machine import Memory
+from ptycho_nb.memory import Memory
 from ptycho_nb.ui import ReconstructPanel
-from ptycho_nb.ui.panels.reconstruct import forecast, methods
+from ptycho_nb.ui.panels.reconstruct import forecast
 from ptycho_nb.ui.panels.reconstruct import panel as panel_module
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
@@ -430,14 +431,14 @@ def test_the_state_is_told_where_the_numbers_cannot_be_drawn(make, monkeypatch, 
 
 def test_a_pause_between_two_parts_is_told_and_holds_the_second(make, monkeypatch):
     panel, reached, go = make(method="Network, then iterative"), threading.Event(), threading.Event()
-    put_together = methods.reconstruct
+    put_together = ptycho_nb.reconstruct
 
     def slowly(*given):
         reached.set()
         assert go.wait(20)
         return put_together(*given)
 
-    monkeypatch.setattr(methods, "reconstruct", slowly)
+    monkeypatch.setattr("ptycho_nb.reconstruct", slowly)
     panel.controls.start.click()
     assert reached.wait(20)
     assert "putting the patches together" in panel.controls.state.value
@@ -614,9 +615,9 @@ def test_live_numbers_name_epoch_rate_and_time_left(make):
 
 
 def test_a_training_pays_back_when_its_reconstruction_is_quicker():
-    assert "after 11 scans" in payback(iterative=7, again=1, training=60)  # equal after ten
-    assert "does not pay back" in payback(iterative=7, again=8, training=60)
-    assert "Run Iterative once" in payback(iterative=None, again=8, training=60)
+    assert "after 11 scans" in payback(iterative=7, method="Network", again=1, training=60)  # equal after ten
+    assert "does not pay back" in payback(iterative=7, method="Network", again=8, training=60)
+    assert "Run Iterative once" in payback(iterative=None, method="Network", again=8, training=60)
 
 
 def test_the_payback_is_told_once_both_ways_were_run(make):
@@ -625,11 +626,11 @@ def test_the_payback_is_told_once_both_ways_were_run(make):
     assert "Run Iterative once" in panel.controls.after.value
     panel.controls.method.value = "Iterative"
     panel.run()
-    assert "pay" not in panel.controls.after.value
+    assert re.search(r"Training the network (pays back|does not).* s by Network, ", panel.controls.after.value)  # of the run before
     for method in WAYS[1:]:
         panel.controls.method.value = method
         panel.run()
-        assert re.search(r"The training (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
+        assert re.search(r"Training the network (pays back after \d+ scans|does not pay back)", panel.controls.after.value)
     panel.scan = tiny_scan(N=32, seed=1)
     panel.run()
     assert "Run Iterative once" in panel.controls.after.value  # on this scan
@@ -678,13 +679,13 @@ def test_a_time_is_told_in_a_unit_that_suits(seconds, words):
 
 def curves(panel: ReconstructPanel) -> list[str]:
     """What is drawn, by the names in the drawing's words."""
-    return re.findall(r"(\w+ (?:training|validation)) [\d.]", re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1])
+    return re.findall(r"(\w+: (?:training |validation )?loss) [\d.]", re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1])
 
 
 def test_two_parts_are_two_curves_one_after_the_other(make):
     panel = make(method="Network, then iterative")
     panel.run()
-    assert curves(panel) == ["network training", "network validation", "iterative training"]
+    assert curves(panel) == ["network: training loss", "network: validation loss", "iterative: loss"]
     assert "Loss up to step 12" in panel.controls.loss.pane.value
     lines = re.findall(r'<polyline points="([^"]*)"', panel.controls.loss.pane.value)
     left, _, right = (np.array([float(pair.split(",")[0]) for pair in line.split()]) for line in lines)
@@ -692,11 +693,11 @@ def test_two_parts_are_two_curves_one_after_the_other(make):
     panel.controls.more.value = "2"
     panel.controls.go_on.click()
     assert panel.wait(20)
-    assert curves(panel) == ["network training", "network validation", "iterative training"]
+    assert curves(panel) == ["network: training loss", "network: validation loss", "iterative: loss"]
     assert "Loss up to step 16" in panel.controls.loss.pane.value
     panel.controls.method.value = "Iterative"
     panel.run()
-    assert curves(panel) == ["iterative training"]
+    assert curves(panel) == ["iterative: loss"]
 
 
 def test_both_parts_of_a_run_are_drawn_as_their_histories_tell_them(make):
@@ -705,12 +706,12 @@ def test_both_parts_of_a_run_are_drawn_as_their_histories_tell_them(make):
     panel.run()
     (_, training), (_, fit) = ended[0].histories
     words = re.search('aria-label="([^"]*)"', panel.controls.loss.pane.value)[1]
-    assert f"network training {training.steps[-1][1]:.4g}" in words
-    assert f"network validation {training['val_loss'][-1]:.4g}" in words
-    assert f"iterative training {fit.steps[-1][1]:.4g}" in words
+    assert f"network: training loss {training.steps[-1][1]:.4g}" in words
+    assert f"network: validation loss {training['val_loss'][-1]:.4g}" in words
+    assert f"iterative: loss {fit.steps[-1][1]:.4g}" in words
     panel.controls.method.value = "Network"
     panel.run()
-    assert f"network training {ended[1].histories[0][1].steps[-1][1]:.4g}" in panel.controls.loss.pane.value
+    assert f"network: training loss {ended[1].histories[0][1].steps[-1][1]:.4g}" in panel.controls.loss.pane.value
 
 
 def test_the_time_left_ends_with_the_time_limit(make):
@@ -769,7 +770,7 @@ class Timed:
 def timed(make, monkeypatch):
     def of(*arguments, quiet: float = 0.1, **more) -> Timed:
         one = Timed(*arguments, **more)
-        monkeypatch.setattr(forecast, "estimate", one)
+        monkeypatch.setattr("ptycho_nb.estimate", one)
         monkeypatch.setattr(forecast, "QUIET", quiet)
         return one
 
@@ -847,7 +848,7 @@ def memory_is(monkeypatch):
     """A machine on which a run needs this much memory, this much is free and this much is there."""
 
     def told(needed: float, available: float, total: float) -> None:
-        monkeypatch.setattr(forecast, "memory_needed", lambda scan, **configs: int(needed))
+        monkeypatch.setattr("ptycho_nb.memory_needed", lambda scan, **configs: int(needed))
         monkeypatch.setattr(forecast, "memory", lambda: Memory(int(available), int(total)))
 
     return told
@@ -895,7 +896,7 @@ def test_the_memory_of_a_gpu_is_not_judged_by_that_of_the_machine(monkeypatch, m
     memory_is(20, 7, 8)
     question = forecast.Question(SCAN, {"training": TrainingConfig(), "model": ModelConfig()})
     assert forecast.Room.of(question).hopeless
-    monkeypatch.setattr(forecast, "pick_device", lambda name: SimpleNamespace(type="cuda"))
+    monkeypatch.setattr("ptycho_nb.pick_device", lambda name: SimpleNamespace(type="cuda"))
     assert forecast.Room.of(question) is None
 
 
@@ -943,7 +944,7 @@ def test_two_panels_run_side_by_side_and_do_not_touch_each_other(make):
         assert panel.state is State.DONE
     for panel, before in zip(panels, alone, strict=True):
         np.testing.assert_array_equal(panel.result.object, before)
-    assert curves(panels[0]) == ["iterative training"]
+    assert curves(panels[0]) == ["iterative: loss"]
 
 
 def test_closing_at_any_state_leaves_nothing(monkeypatch, caplog):

@@ -19,6 +19,7 @@ from ptycho_nb.ui.forms import Form
 from ptycho_nb.ui.lessons.designer import trials
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
 from ptycho_nb.ui.panels.export import ExportBar
+from ptycho_nb.ui.panels.remains import Remains
 from ptycho_nb.ui.panels.run import Run
 from ptycho_nb.ui.viewer import Viewer
 
@@ -176,3 +177,16 @@ def test_a_picture_that_comes_while_its_panel_is_shown_is_not_lost(cell):
     kept.show_below(panel)
     panel.other.join()
     assert cell == [{"text/plain": "panel"}, {PNG: b"late"}]
+
+
+def test_of_a_run_in_two_parts_the_losses_of_both_stay(cell):
+    remains, part = Remains(), RESULT.history
+    remains.show()
+    remains.keep(RESULT, (("network", part), ("iterative", part)))
+    both, repeated = cell[-1][PNG], Remains()
+    assert both.startswith(b"\x89PNG")
+    remains.keep(RESULT)  # shown again by another cell
+    assert cell[-1][PNG] == both
+    repeated.show()
+    repeated.keep(RESULT)
+    assert cell[-1][PNG] != both

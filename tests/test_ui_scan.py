@@ -20,6 +20,7 @@ from matplotlib.colors import LogNorm
 from PIL import Image
 from tiny_scan import tiny_scan
 
+import ptycho_nb
 from ptycho_nb import load_scan, simulate_scan
 from ptycho_nb.checks import Finding, Severity
 from ptycho_nb.config import SimulationConfig
@@ -694,7 +695,7 @@ def test_a_hurried_look_that_is_poor_says_so(make, monkeypatch, poor, told):
     ],
 )
 def test_a_ranking_is_told_against_the_one_in_use(monkeypatch, ranking, words):
-    monkeypatch.setattr("ptycho_nb.ui.panels.scan.orientation.rank_orientations", lambda *_, **__: ranking)
+    monkeypatch.setattr("ptycho_nb.rank_orientations", lambda *_, **__: ranking)
     check = OrientationCheck()
     check.run(SCAN, Orientation(), Control())
     assert words in shown(check.news)
@@ -702,7 +703,7 @@ def test_a_ranking_is_told_against_the_one_in_use(monkeypatch, ranking, words):
 
 
 def test_a_check_that_was_stopped_says_that_not_all_were_tried(monkeypatch):
-    monkeypatch.setattr("ptycho_nb.ui.panels.scan.orientation.rank_orientations", lambda *_, **__: [Orientation(misfit=0.1)])
+    monkeypatch.setattr("ptycho_nb.rank_orientations", lambda *_, **__: [Orientation(misfit=0.1)])
     check, control = OrientationCheck(), Control()
     control.stop()
     check.run(SCAN, Orientation(), control)
@@ -710,7 +711,7 @@ def test_a_check_that_was_stopped_says_that_not_all_were_tried(monkeypatch):
     close_all(check.widget)
 
 
-def endless(scan, seconds, *, control, quick_look=look.quick_look):
+def endless(scan, seconds, *, control, quick_look=ptycho_nb.quick_look):
     """A quick look that ends when it is asked to."""
     while not control.stopping:
         time.sleep(0.005)
@@ -719,7 +720,7 @@ def endless(scan, seconds, *, control, quick_look=look.quick_look):
 
 def test_stop_ends_a_quick_look_and_keeps_what_there_is(make, monkeypatch):
     one = make(SCAN)
-    monkeypatch.setattr(look, "quick_look", endless)
+    monkeypatch.setattr("ptycho_nb.quick_look", endless)
     c = one.controls
     assert c.look.stop.disabled
     c.look.button.click()
@@ -751,7 +752,7 @@ def test_fifty_clicks_make_one_load(make, monkeypatch):
 
 def test_another_scan_ends_a_quick_look_under_way(make, monkeypatch):
     one = make(SCAN)
-    monkeypatch.setattr(look, "quick_look", endless)
+    monkeypatch.setattr("ptycho_nb.quick_look", endless)
     one.controls.look.button.click()
     assert until(lambda: "Looking" in one.controls.state.value)
     one.open(SMALL)
@@ -761,7 +762,7 @@ def test_another_scan_ends_a_quick_look_under_way(make, monkeypatch):
 
 
 def test_closing_ends_a_quick_look_and_leaves_nothing(home, monkeypatch):
-    monkeypatch.setattr(look, "quick_look", endless)
+    monkeypatch.setattr("ptycho_nb.quick_look", endless)
     before = len(_instances)
     one = ScanPanel(SCAN)
     assert one.wait()
@@ -801,3 +802,13 @@ def test_a_saved_notebook_gets_a_picture_and_a_stable_text(make):
     assert bundle["text/plain"] == "<ScanPanel: scan given>"
     assert bundle["image/png"].startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_refusal_that_names_an_argument_says_where_the_panel_has_it(home):
+    amplitudes, positions = np.sqrt(SCAN.intensity), 1e-8 * SCAN.positions
+    np.savez(home / "metres.npz", diff3d=amplitudes, ycoords=positions[:, 0], xcoords=positions[:, 1])
+    panel = ScanPanel(home / "metres.npz")
+    assert panel.wait()
+    assert "looks like metres" in panel.controls.problem.value
+    assert panel.controls.problem.value.count("Under Map fields: Positions in.") == 1
+    panel.close()

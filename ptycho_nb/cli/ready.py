@@ -13,7 +13,8 @@ from ptycho_nb import __version__
 from ptycho_nb.cli.outputs import is_writable
 from ptycho_nb.config import RefinementConfig, SimulationConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.machine import device_label, memory, pick_device, threads
+from ptycho_nb.machine import device_label, pick_device, threads
+from ptycho_nb.memory import memory
 from ptycho_nb.metrics import compare_objects
 from ptycho_nb.refinement import refine
 from ptycho_nb.simulate import simulate_scan

@@ -9,7 +9,7 @@ from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, Refinemen
 from ptycho_nb.estimate.pace import Part, iterative, network
 from ptycho_nb.estimate.room import memory_needed
 from ptycho_nb.history import Control
-from ptycho_nb.machine import memory
+from ptycho_nb.memory import memory
 from ptycho_nb.readers.source import size
 from ptycho_nb.scan import Scan
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ptycho_nb.figures.colours import domain_colours
-from ptycho_nb.figures.curves import frc_curve, loss_curves
+from ptycho_nb.figures.curves import frc_curve, loss_curves, losses_of_parts
 from ptycho_nb.figures.objects import amplitude_image, comparison, object_pair, phase_image, truth_comparison, view_pair
 from ptycho_nb.figures.picture import Picture
 from ptycho_nb.figures.printed import COLUMN, PAGE, printed, printed_image
@@ -19,6 +19,7 @@ __all__ = [
     "frc_curve",
     "light_of",
     "loss_curves",
+    "losses_of_parts",
     "object_pair",
     "patterns",
     "phase_image",

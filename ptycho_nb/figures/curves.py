@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,32 @@ def loss_curves(history: History) -> Picture:
     InputError
         Nothing has been recorded yet.
     """
+    picture = Picture(8, 4.5, name="loss by epoch")
+    _losses(picture.subplots(), history, "Loss")
+    return picture
+
+
+def losses_of_parts(parts: Sequence[tuple[str, History]]) -> Picture:
+    """The losses of a run in parts, such as "network" and then "iterative", beside each other in their order.
+
+    Raises
+    ------
+    InputError
+        Nothing has been recorded in one of them yet.
+    """
+    if len(parts) == 1:
+        return loss_curves(parts[0][1])
+    picture = Picture(4.6 * len(parts), 4.2, name="loss by epoch")
+    for axes, (name, history) in zip(picture.subplots(1, len(parts)), parts, strict=True):
+        _losses(axes, history, f"{name[:1].upper()}{name[1:]}: loss")
+    return picture
+
+
+def _losses(axes: Axes, history: History, what: str) -> None:
+    """Those of one history, by epoch."""
     curves = {n: history[n] for n in history.names if n.endswith("loss") and history[n]}
     if not curves:
         raise InputError("The history holds no completed epoch; run one first.")
-    picture = Picture(8, 4.5, name="loss by epoch")
-    axes = picture.subplots()
     epochs = len(next(iter(curves.values())))
     if len(history.steps) > epochs:
         steps, losses = np.array(history.steps, dtype=float).T
@@ -48,8 +70,7 @@ def loss_curves(history: History) -> Picture:
     quiet(axes)
     _legend(axes)
     took = f", {history.seconds[-1]:.3g} s" if history.seconds else ""
-    title(axes, f"Loss over {epochs} epochs{took}")
-    return picture
+    title(axes, f"{what} over {epochs} epochs{took}")
 
 
 def frc_curve(rings: RingCorrelation, *, threshold: str = "half-bit", pixel_size: float | None = None, name: str = "") -> Picture:

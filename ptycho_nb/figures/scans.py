@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
@@ -27,7 +26,6 @@ from ptycho_nb.figures.picture import (
     title,
 )
 from ptycho_nb.metrics import overlap, probe_diameter, r_factor, step
-from ptycho_nb.patches import illumination
 from ptycho_nb.quantities import count, length, length_unit
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
@@ -177,9 +175,11 @@ def light_of(probe: NDArray[Any], positions: NDArray[np.float64]) -> tuple[NDArr
     """The same of a probe (P, N, N) at positions (M, 2)."""
     N, places = probe.shape[-1], np.rint(positions)
     origin = places.min(0).astype(int) - N // 2
-    rows, columns = np.ptp(places, axis=0).astype(int) + N
-    light = illumination(torch.from_numpy(probe.astype(np.complex128)), torch.from_numpy(places - origin), (int(rows), int(columns)))
-    return light.numpy(), (int(origin[0]), int(origin[1]))
+    power = np.square(np.abs(probe.astype(np.complex128))).sum(0)
+    light = np.zeros(np.ptp(places, axis=0).astype(int) + N)
+    for row, column in places.astype(int) - N // 2 - origin:
+        light[row : row + N, column : column + N] += power
+    return light, (int(origin[0]), int(origin[1]))
 
 
 def _middle(positions: NDArray[np.float64], count: int) -> NDArray[np.intp]:

@@ -3,7 +3,8 @@
 ``quick_look`` and ``rank_orientations`` are the ways in.
 """
 
+from ptycho_nb.orientation import Orientation
 from ptycho_nb.quick_look.look import looked_at, quick_look, unseen
-from ptycho_nb.quick_look.orientations import Orientation, rank_orientations
+from ptycho_nb.quick_look.orientations import rank_orientations
 
 __all__ = ["Orientation", "looked_at", "quick_look", "rank_orientations", "unseen"]

@@ -1,16 +1,15 @@
-"""Which way round the positions of a scan are: the eight choices, ranked by how well each explains the photons."""
+"""Which way round the positions of a scan are, ranked by how well each explains the photons."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import product
-from math import nan
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control
+from ptycho_nb.orientation import CHOICES, Orientation
 from ptycho_nb.quick_look.look import RECIPE, pace
 from ptycho_nb.refinement import refine
 from ptycho_nb.scan import Scan
@@ -19,40 +18,6 @@ FEWEST, MOST = 12, 24  # epochs of one fit
 BLOCK = 80, 300  # neighbouring patterns fitted, at least and at most
 HELD_OUT = 0.15  # of them, that judge
 SLOWER = 3.0  # times its share of the time, at most, on a machine that is too slow or becomes busy
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """One way round of the positions, as ``Scan.oriented`` takes it, and how well it fits.
-
-    Attributes
-    ----------
-    transpose, flip_rows, flip_columns : bool
-        As for ``Scan.oriented``.
-    misfit : float
-        R over patterns that the short fit did not see; NaN where none was made.
-    equal : Orientation or None
-        The other one that fits exactly as well: with a free probe, both axes flipped once more.
-    """
-
-    transpose: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
-    misfit: float = nan
-    equal: Orientation | None = None
-
-    @property
-    def words(self) -> str:
-        """Which it is: "as recorded", "rows and columns swapped", "rows and columns swapped, then rows flipped"…"""
-        flips = [name for name, flipped in (("rows", self.flip_rows), ("columns", self.flip_columns)) if flipped]
-        flipped = f"{' and '.join(flips)} flipped"
-        if self.transpose:
-            return f"rows and columns swapped, then {flipped}" if flips else "rows and columns swapped"
-        return flipped if flips else "as recorded"
-
-    def apply(self, scan: Scan) -> Scan:
-        """The scan with its positions this way round."""
-        return scan.oriented(transpose=self.transpose, flip_rows=self.flip_rows, flip_columns=self.flip_columns)
 
 
 def rank_orientations(scan: Scan, *, free_probe: bool = True, seconds: float = 4.0, control: Control | None = None) -> list[Orientation]:
@@ -125,6 +90,3 @@ def _split(block: Scan) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.
     inner = np.argsort(distance, kind="stable")[: max(2, block.M // 2)]
     judges = np.sort(np.random.default_rng(0).choice(inner, size=max(2, round(HELD_OUT * block.M)), replace=False))
     return judges, np.setdiff1d(np.arange(block.M), judges)
-
-
-CHOICES = tuple(Orientation(transpose, rows, columns) for transpose, rows, columns in product((False, True), repeat=3))

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import ptycho_nb
 from ptycho_nb.errors import ScanError
 from ptycho_nb.metrics import probe_diameter
-from ptycho_nb.physics import near_field
 from ptycho_nb.readers import evidence
 from ptycho_nb.scan import located
 
@@ -92,7 +92,7 @@ def estimate_probe(
         A beam of this diameter does not fit the window.
     """
     far = np.sqrt(np.where(mask, photons.mean(0, dtype=np.float64), 0))
-    wave = near_field(far) if diameter is None else _spread(far, diameter)
+    wave = ptycho_nb.near_field(far) if diameter is None else _spread(far, diameter)
     clear = _clear(_sums(photons, mask))
     energy = float(np.square(np.abs(wave)).sum())
     how = "in focus" if diameter is None else f"{probe_diameter(wave):.3g} px wide, out of focus"
@@ -114,12 +114,12 @@ def _spread(far: NDArray[np.float64], diameter: float) -> NDArray[np.complexfloa
     axis = np.arange(N) - N // 2
     radius = (axis[:, None] ** 2 + axis**2) / (N / 2) ** 2
     low, high = 0.0, N / 2  # waves at the edge of the detector
-    high = high if probe_diameter(near_field(far)) < diameter else low
+    high = high if probe_diameter(ptycho_nb.near_field(far)) < diameter else low
     while high - low > DEFOCUS_STEP:
         middle = (low + high) / 2
-        tried = near_field(far * np.exp(2j * np.pi * middle * radius))
+        tried = ptycho_nb.near_field(far * np.exp(2j * np.pi * middle * radius))
         low, high = (middle, high) if probe_diameter(tried) < diameter else (low, middle)
-    return near_field(far * np.exp(2j * np.pi * low * radius))
+    return ptycho_nb.near_field(far * np.exp(2j * np.pi * low * radius))
 
 
 def energy(probe: NDArray[Any] | None) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptycho_nb.errors import ScanError
-from ptycho_nb.machine import memory
+from ptycho_nb.memory import memory
 
 SHARE = 0.25  # of the memory now free that the arrays of one file may fill
 WORKING = 0.8  # of the memory now free that making a scan of them may take

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.machine import memory
+from ptycho_nb.memory import memory
 from ptycho_nb.metrics import overlap
 from ptycho_nb.physics import expected_photons
 from ptycho_nb.scan import MARGIN, Scan

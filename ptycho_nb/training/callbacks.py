@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ptycho_nb.config import TrainingConfig
-from ptycho_nb.history import History, State
+from ptycho_nb.history import State
+from ptycho_nb.history.callback import History
 from ptycho_nb.quantities import several
 from ptycho_nb.training.result import OptimiserState, Standing
 

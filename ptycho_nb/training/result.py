@@ -12,7 +12,8 @@ from torch import Tensor
 from ptycho_nb.dataset import GroupLoader
 from ptycho_nb.errors import InputError
 from ptycho_nb.files import shown
-from ptycho_nb.history import History, State
+from ptycho_nb.history import State
+from ptycho_nb.history.callback import History
 from ptycho_nb.model import PtychoPINN
 from ptycho_nb.model.storage import read_tensors, write_tensors
 

@@ -15,7 +15,8 @@ import torch
 from ptycho_nb.config import DataConfig, InferenceConfig, ModelConfig, TrainingConfig
 from ptycho_nb.dataset import Loaders, loaders
 from ptycho_nb.errors import ConfigError, InputError
-from ptycho_nb.history import Control, History, Listener, Preview, State
+from ptycho_nb.history import Control, Listener, Preview, State
+from ptycho_nb.history.callback import History
 from ptycho_nb.machine import device_label, pick_device
 from ptycho_nb.model import PtychoPINN, ScanFacts
 from ptycho_nb.scan import Scan

@@ -13,7 +13,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, tag
+from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, load_ahead, tag
 from ptycho_nb.ui.forms import Origin, Source, earlier_and_later, files_of, origin, same_origin
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
 from ptycho_nb.ui.panels.remains import bundle
@@ -257,7 +257,7 @@ class App:
         """The panels; a picture of the last result, or else of the scan, where widgets cannot be shown."""
         desk = self._desk
         still = desk.scan._repr_mimebundle_() if self.result is None else bundle(self.result)
-        return dict(still) | bundle_of(self, desk.widget)
+        return dict(still) | bundle_of(self, desk.widget, more=": run this cell to see the panels")
 
     def _ipython_display_(self) -> None:
         """The panels, and under them plain outputs for the pictures that stay."""
@@ -267,6 +267,7 @@ class App:
         Keepsake().show(shown)
         self._desk.reconstruct.remains.show()
         self._desk.reconstruct.remains.keep(self.result)
+        load_ahead()
 
     def __repr__(self) -> str:
         scan = self.scan

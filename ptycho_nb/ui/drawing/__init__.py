@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ptycho_nb.ui.drawing.ahead import load_ahead
 from ptycho_nb.ui.drawing.bundle import bundle_of, closed_in_words, is_closed
 from ptycho_nb.ui.drawing.closing import close_all
 from ptycho_nb.ui.drawing.drawer import Cost, Drawer, Frame
@@ -40,6 +41,7 @@ __all__ = [
     "inlined",
     "is_closed",
     "joined",
+    "load_ahead",
     "loss_svg",
     "object_images",
     "picture",

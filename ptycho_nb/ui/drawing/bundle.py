@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 
-def bundle_of(shown: object, widget: widgets.Widget, still: Callable[[], Mapping[str, Any]] = dict) -> dict[str, Any]:
+def bundle_of(shown: object, widget: widgets.Widget, still: Callable[[], Mapping[str, Any]] = dict, *, more: str = "") -> dict[str, Any]:
     """The widget view, a picture for where widgets cannot be shown, and words; of a closed panel the words that it is.
 
     Parameters
@@ -19,10 +19,12 @@ def bundle_of(shown: object, widget: widgets.Widget, still: Callable[[], Mapping
         All of it.
     still : callable
         Gives the picture as an output of a cell; it is not asked once the widget is closed.
+    more : str
+        Said after the words.
     """
     if is_closed(widget):
         return {"text/plain": closed_in_words(shown)}
-    return dict(widget._repr_mimebundle_()) | dict(still()) | {"text/plain": repr(shown)}
+    return dict(widget._repr_mimebundle_()) | dict(still()) | {"text/plain": f"{shown!r}{more}"}
 
 
 def is_closed(widget: widgets.Widget) -> bool:

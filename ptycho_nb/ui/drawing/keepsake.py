@@ -10,6 +10,7 @@ from IPython import get_ipython
 from IPython.display import DisplayHandle
 
 from ptycho_nb.figures import Picture
+from ptycho_nb.ui.drawing.ahead import load_ahead
 
 PNG = "image/png"
 
@@ -54,6 +55,7 @@ class Keepsake:
             self._above = bundle.get(PNG)
             Keepsake().show(bundle)
             self.show()
+            load_ahead()
 
     def keep(self, still: Callable[[], Mapping[str, Any]]) -> None:
         """Show the picture that this gives from now on; it is not asked where no cell has the output."""

@@ -43,13 +43,14 @@ class _Part:
 
     def lines(self, before: int, smoothing: float) -> list[Line]:
         """Its curves, ``before`` steps from the left."""
-        name = f"{self.name} " if self.name else ""
+        name = f"{self.name}: " if self.name else ""
         places, values = self.train.drawn(smoothing)
-        lines = [Line(f"{name}training", before + places, values)]
+        told = f"{name}training loss" if self.val.length else f"{name}loss"
+        lines = [Line(told, before + places, values)]
         if self.val.length:
             times, losses = self.val.drawn()
             steps = [step for step, _ in self.history.validation[: self.val.length]]
-            lines.append(Line(f"{name}validation", before + np.interp(times, np.arange(len(steps)) + 1, steps), losses))
+            lines.append(Line(f"{name}validation loss", before + np.interp(times, np.arange(len(steps)) + 1, steps), losses))
         return lines
 
 

@@ -62,7 +62,9 @@ def loss_svg(lines: Sequence[Line], *, x: str = "step", log: bool = True) -> Mar
     return curves_svg(lines, x=x, y="loss", log=log, whole=x in COUNTED)
 
 
-def curves_svg(lines: Sequence[Line], *, x: str, y: str, log: bool = False, whole: bool = False, words: str = "") -> Markup:
+def curves_svg(
+    lines: Sequence[Line], *, x: str, y: str, log: bool = False, whole: bool = False, words: str = "", reach: Sequence[float] = ()
+) -> Markup:
     """At most five curves on one pair of axes, told apart by colour and dash; a curve of one value is a dot.
 
     Parameters
@@ -77,9 +79,11 @@ def curves_svg(lines: Sequence[Line], *, x: str, y: str, log: bool = False, whol
         Whether places are counted: numbers between whole ones are not written.
     words : str, optional
         What the drawing shows, for those who do not see it; last values and courses where left out.
+    reach : sequence of float
+        Values that the axis upwards reaches in any case.
     """
     shown = [line for line in lines if len(line.values)][:MOST]
-    values = np.concatenate([line.values for line in shown])
+    values = np.concatenate([*(line.values for line in shown), np.array(reach, dtype=float)])
     log = log and bool((values > 0).all())
     top = TOP + ROW * (_rows(shown) - 1)
     vertical = _Axis.over(values, top + PLOT, top, log)

@@ -13,10 +13,11 @@ STYLE = tag(
 .pnb-panel .widget-html, .pnb-form .widget-html { height: auto; min-height: 0; margin: 0 2px; }
 .pnb-panel .widget-html-content p { margin: 2px 0 6px; }
 .pnb-panel h3 { margin: 6px 0 2px; font-size: 1.05em; }
-.pnb-form { display: grid; grid-template-columns: minmax(200px, 400px) minmax(106px, 1fr); column-gap: 8px; align-items: start; }
+.pnb-form { display: grid; grid-template-columns: minmax(200px, 416px) minmax(106px, 1fr); column-gap: 8px; align-items: start; }
+.pnb-form .widget-label { white-space: normal; line-height: 1.2; height: auto; align-self: center; overflow-wrap: break-word; }
 .pnb-form > * { min-width: 0; max-width: 100%; width: auto; }
 .pnb-note, .pnb-note .widget-html-content { line-height: 28px; white-space: nowrap; }
-.pnb-note:has(details[open]) { grid-column: 1 / -1; padding-left: 128px; box-sizing: border-box; }
+.pnb-note:has(details[open]) { grid-column: 1 / -1; padding-left: 144px; box-sizing: border-box; }
 .pnb-note:has(details[open]) .widget-html-content { white-space: normal; }
 .pnb-note details[open] { display: inline; }
 .pnb-note details { display: inline-block; vertical-align: top; max-width: 34em; line-height: 1.45; white-space: normal; }
@@ -38,11 +39,12 @@ STYLE = tag(
 .pnb-progress, .pnb-numbers progress { width: 220px; }
 .pnb-form .widget-hbox > .widget-text { flex: 1 1 0; min-width: 0; width: auto; }
 .pnb-form .widget-hslider { overflow: visible; margin-right: 10px; }
+.pnb-panel input:placeholder-shown { text-overflow: ellipsis; }
 .pnb-news { grid-column: 1 / -1; }
-.pnb-changed { color: var(--jp-ui-font-color2, #666); padding-left: 128px; font-size: 0.92em; }
+.pnb-changed { color: var(--jp-ui-font-color2, #666); padding-left: 144px; font-size: 0.92em; }
 .pnb-problem, .pnb-panel .pnb-alert { font-weight: 600;
   color: color-mix(in srgb, var(--jp-error-color1, #d32f2f) 72%, var(--jp-ui-font-color0, #000)); }
-.pnb-form .pnb-problem { padding-left: 128px; }
+.pnb-form .pnb-problem { padding-left: 144px; }
 .pnb-pictures { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 .pnb-pictures figure { margin: 0; }
 .pnb-pictures img { display: block; width: 196px; height: auto; image-rendering: pixelated; margin: 0; }
@@ -74,9 +76,14 @@ STYLE = tag(
 .pnb-large .pnb-form .widget-hslider { display: none; }
 .pnb-large .pnb-form .pnb-problem, .pnb-large .pnb-changed { padding-left: 184px; }
 .pnb-large .pnb-form .widget-checkbox .widget-label { width: auto !important; }
-.pnb-large .pnb-bar .widget-dropdown { width: 290px !important; }
+.pnb-large :not(.pnb-form) > .widget-dropdown { width: max-content !important; max-width: 100%; }
 .pnb-large .pnb-bar .widget-text { width: auto !important; }
-.pnb-large .pnb-bar .widget-text input { min-width: 4em; }
+.pnb-large .pnb-bar .widget-text input { width: 4.5em; min-width: 4em; }
+.pnb-large .pnb-work > :first-child { flex-basis: 520px; max-width: 720px; }
+.pnb-large .pnb-svg { max-width: 760px; }
+.pnb-large .pnb-svg text { font-size: 15px; }
+.pnb-large .pnb-pictures img { width: 250px; }
+.pnb-large .pnb-probe img { width: 150px; }
 .pnb-large .jupyter-button { width: auto !important; min-width: 110px; }
 .pnb-large .pnb-fold > .pnb-header { width: 100% !important; }
 .pnb-seen { flex-wrap: wrap; align-items: flex-start; gap: 4px 20px; }
@@ -98,11 +105,15 @@ STYLE = tag(
 .pnb-table { overflow-x: auto; max-width: 100%; }
 .pnb-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 4px 0; }
 .pnb-table caption { text-align: left; color: var(--jp-ui-font-color2, #666); padding-bottom: 4px; }
+.pnb-hint { color: var(--jp-ui-font-color2, #666); }
 .pnb-table th, .pnb-table td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; border: 0; background: none;
-  border-bottom: 1px solid var(--jp-border-color2, #ccc); }
+  border-bottom: 1px solid var(--jp-border-color2, #ccc); overflow-wrap: normal; word-break: normal; }
+@media (max-width: 700px) { .pnb-table th, .pnb-table td { padding-right: 8px; } }
 .pnb-beside { display: flex; flex-wrap: wrap; gap: 8px 22px; }
 .pnb-beside .pnb-pictures img { width: 158px; }
+.pnb-large .pnb-beside .pnb-pictures img { width: 210px; }
 .pnb-film .pnb-pictures img { width: 230px; }
+.pnb-large .pnb-film .pnb-pictures img { width: 330px; }
 .pnb-answers.widget-radio-box, .pnb-answers .widget-radio-box { height: auto; }
 .pnb-answers .widget-radio-box label { display: flex; align-items: flex-start; gap: 6px; white-space: normal; height: auto;
   max-width: 60em; line-height: 1.45; margin-bottom: 4px; }

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from ptycho_nb.config import NO_UNIT, Setting
 from ptycho_nb.ui.drawing import Markup, Pane, close_all, tag
 
-LABEL = "124px"
+LABEL = "140px"
 STEP = 0.05  # of a slider, in powers of ten
 EMPTY = "empty"  # what an optional choice is called that has not been made
 
@@ -155,7 +155,7 @@ def emptiness(setting: Setting) -> str:
 
 
 def _choice(setting: Setting, look: Look) -> widgets.Dropdown:
-    options = [(str(choice), choice) for choice in setting.choices]
+    options = [(str(choice).replace("_", " "), choice) for choice in setting.choices]
     if setting.optional:
         options.insert(0, (EMPTY, None))
     return widgets.Dropdown(options=options, value=setting.default, description=setting.label, **look.choice)

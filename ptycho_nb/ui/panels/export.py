@@ -9,11 +9,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
+import ptycho_nb
 from ptycho_nb.errors import InputError
 from ptycho_nb.exports import CONTENTS, PICTURES, RESOLUTIONS, WIDTHS, proposed_name, save_arrays, save_picture, save_tiff, suffix
 from ptycho_nb.files import StrPath
 from ptycho_nb.history import Control
-from ptycho_nb.report import methods_text, write_report
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import STYLE, Pane, bundle_of, close_all, tag
@@ -92,7 +92,7 @@ class ExportBar:
             description="Width",
             tooltip="Width of the whole picture on paper",
             style=NARROW,
-            layout={"width": "200px"},
+            layout={"width": "max-content"},
         )
         self.dpi = widgets.Dropdown(
             options=[(f"{dots} dpi", dots) for dots in RESOLUTIONS],
@@ -230,7 +230,8 @@ class ExportBar:
         folder = self._path(self.name.value.strip() or "report").parent
         path = folder / proposed_name(subject.result, "report", REPORT)
         if self._destination.may_write(path, "Report"):
-            self._tell_saved(write_report(path, subject.result, subject.scan, subject.view, python=subject.python, inputs=subject.inputs))
+            python, inputs = subject.python, subject.inputs
+            self._tell_saved(ptycho_nb.write_report(path, subject.result, subject.scan, subject.view, python=python, inputs=inputs))
 
     def _path(self, name: str) -> Path:
         """Where a name leads, with the ending of the format where it has none."""
@@ -244,7 +245,7 @@ class ExportBar:
         self._start(self._give_text)
 
     def _give_text(self, subject: Subject) -> None:
-        self.text.value = methods_text(subject.result, subject.scan)
+        self.text.value = ptycho_nb.methods_text(subject.result, subject.scan)
         self.text.layout.display = None
         self.news.put("The methods text of this run:")
         self.copy.give(self.text.value)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptycho_nb.figures import loss_curves, object_pair
+from ptycho_nb.figures import losses_of_parts, object_pair
+from ptycho_nb.history import History
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.drawing import Keepsake, pictured
 
+Parts = tuple[tuple[str, History], ...]
 KEPT = "Object and loss of the last run, which stay when the notebook is saved:"
 
 
@@ -16,6 +18,7 @@ class Remains:
 
     def __init__(self) -> None:
         self._words, self._object, self._curve = Keepsake(), Keepsake(), Keepsake()
+        self._last: tuple[Reconstruction | None, Parts] = None, ()
 
     def show(self) -> None:
         """Put them under the cell that runs now."""
@@ -23,14 +26,18 @@ class Remains:
         self._object.show()
         self._curve.show()
 
-    def keep(self, result: Reconstruction | None) -> None:
-        """Show this object and its loss from now on."""
+    def keep(self, result: Reconstruction | None, parts: Parts = ()) -> None:
+        """Show this object from now on, and its loss: of each part of its run, where they were told once."""
+        if parts:
+            self._last = result, parts
         if result is None or not self._object.shown:
             return
         self._words.put({"text/markdown": f"*{KEPT}*", "text/plain": KEPT})
         self._object.put(pictured(object_pair(result)))
-        if result.history is not None and result.history.epochs:
-            self._curve.put(pictured(loss_curves(result.history)))
+        if result.history is not None:
+            known = self._last[1] if self._last[0] is result else (("", result.history),)
+            if done := [(name, history) for name, history in known if history.epochs]:
+                self._curve.put(pictured(losses_of_parts(done)))
 
 
 def bundle(result: Reconstruction | None) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ptycho_nb.errors import InputError
 from ptycho_nb.figures import comparison
 from ptycho_nb.ui.drawing import inlined, tag
-from ptycho_nb.ui.panels.object.section import Entry, Section, Shown
+from ptycho_nb.ui.panels.object.section import Entry, Nothing, Section, Shown
 
 ONE = "There is one method so far: reconstruct the same scan by another, and both stand here side by side."
 ELSEWHERE = "Other results lie on another canvas, of another scan or size, and are left out: only those of one scan can be registered."
@@ -25,7 +24,7 @@ class MethodsSection(Section):
     def draw(self, shown: Shown) -> None:
         found = comparable(shown)
         if len(found) < 2:
-            raise InputError(ELSEWHERE if any(e.result.method != shown.result.method for e in shown.entries) else ONE)
+            raise Nothing(ELSEWHERE if any(e.result.method != shown.result.method for e in shown.entries) else ONE)
         results = {entry.result.method: entry.result for entry in found}
         scan = shown.scan
         truth = scan.truth_on(shown.result.canvas) if scan is not None and scan.truth is not None else None

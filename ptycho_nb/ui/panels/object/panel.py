@@ -31,7 +31,7 @@ OTHER_SCAN = "The scan given is not the one this object was made from and is lef
 NOT_SHOWN = "The chosen result is not on the screen, so nothing of it is saved: wait for it, or choose another result."
 KEPT = 12  # results; the oldest go
 NARROW = {"description_width": "initial"}
-HEIGHT = 340  # px of an image on the screen
+HEIGHT = 400  # px of an image on the screen
 
 
 class ObjectPanel:

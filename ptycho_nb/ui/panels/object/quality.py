@@ -7,6 +7,7 @@ import time
 import ipywidgets as widgets
 import numpy as np
 
+import ptycho_nb
 from ptycho_nb.checks import RECONSTRUCTION_CHECKS, checks
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import ConfigError, InputError
@@ -14,12 +15,11 @@ from ptycho_nb.figures import truth_comparison
 from ptycho_nb.history import Control, History
 from ptycho_nb.metrics import NYQUIST, ImageScores, RingCorrelation, Threshold, align, compare_aligned, frc, half_bit
 from ptycho_nb.quantities import length
-from ptycho_nb.resolution import HalfData, half_data
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Line, Markup, Pane, curves_svg, inlined, joined, tag
 from ptycho_nb.ui.panels.findings import listed
-from ptycho_nb.ui.panels.object.section import Entry, Section, Shown
+from ptycho_nb.ui.panels.object.section import Entry, Nothing, Section, Shown
 from ptycho_nb.ui.panels.task import Task
 
 NO_SCAN = "The scan of this result is not known here; give both: panel.show(result, scan)."
@@ -83,7 +83,7 @@ class ResolutionSection(Section):
         bar.add_class("pnb-bar")
         super().__init__([bar])
         self.widget.children = (*self.widget.children, self.found)
-        self.halves: HalfData | None = None
+        self.halves: ptycho_nb.HalfData | None = None
         self._entry: Entry | None = None  # that the section was opened on last
         self.task = Task(self.problem.put, self._changed)
         self.start.on_click(lambda _: self._begin())
@@ -127,7 +127,7 @@ class ResolutionSection(Section):
         config = settings(entry.result)
         self.news.put("Fitting each half of the patterns …")
         try:
-            found = half_data(scan, config, listener=_Telling(self.news, config.epochs), control=control)
+            found = ptycho_nb.half_data(scan, config, listener=_Telling(self.news, config.epochs), control=control)
         except InputError:
             if not control.stopping:
                 raise
@@ -205,9 +205,9 @@ def known(shown: Shown) -> Scan:
         There is none.
     """
     if shown.scan is None:
-        raise InputError(NO_SCAN)
+        raise Nothing(NO_SCAN)
     if shown.scan.truth is None:
-        raise InputError(NO_TRUTH)
+        raise Nothing(NO_TRUTH)
     return shown.scan
 
 
@@ -244,7 +244,7 @@ def rings(found: RingCorrelation, threshold: Threshold, name: str, pixel_size: f
         Line("correlation", frequency, found.correlation[1:], ""),
         Line(f"{name} threshold", frequency, np.array(found.threshold(threshold)[1:]), ""),
     ]
-    curve = curves_svg(lines, x="spatial frequency [cycles/px]", y="correlation", words=told)
+    curve = curves_svg(lines, x="spatial frequency [cycles/px]", y="correlation", words=told, reach=(0, 1))
     return joined(tag("p", told, class_="pnb-numbers"), tag("div", tag("div", curve), class_="pnb-curves"))
 
 

@@ -12,7 +12,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import Pane, close_all
+from ptycho_nb.ui.drawing import Pane, close_all, tag
 from ptycho_nb.views import View
 
 WORKING = "Working …"
@@ -68,6 +68,10 @@ class Shown:
         return self.entry.scan
 
 
+class Nothing(InputError):
+    """There is nothing to draw, which is nobody's fault; the words say what would change that."""
+
+
 class Section:
     """One folded part.
 
@@ -112,6 +116,9 @@ class Section:
             self.pane.put(WORKING)
         try:
             self.draw(shown)
+            self.problem.put()
+        except Nothing as why:
+            self.pane.put(tag("p", str(why)))
             self.problem.put()
         except InputError as error:
             self.pane.put()

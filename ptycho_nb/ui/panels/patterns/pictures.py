@@ -48,7 +48,7 @@ class Layer:
         seen = self.values[rows, columns]
         part[rows.start - top : rows.start - top + seen.shape[0], columns.start - left : columns.start - left + seen.shape[1]] = seen
         low, high = self.written
-        caption = f"{self.title}, {low} to {high} {self.unit}".strip()
+        caption = f"Under the probe: {self.title.lower()}, {low} to {high} {self.unit}".strip()
         return picture(coloured(shrunk(part, PATCH), self.norm, self.colours), caption, f"Under the probe, {N} px wide")
 
     @property

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import ptycho_nb
 from ptycho_nb.errors import InputError
-from ptycho_nb.estimate import estimate, memory_needed
 from ptycho_nb.history import Control
-from ptycho_nb.machine import memory, pick_device
+from ptycho_nb.memory import memory
 from ptycho_nb.readers.source import size
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import tag
@@ -55,9 +55,10 @@ class Room:
     def of(cls, question: Question) -> Room | None:
         """That of a run; None where it cannot be told, or is a GPU's."""
         try:
-            if any(pick_device(c.accelerator).type != "cpu" for c in question.configs.values() if "accelerator" in type(c).model_fields):
+            asked = [c.accelerator for c in question.configs.values() if "accelerator" in type(c).model_fields]
+            if any(ptycho_nb.pick_device(name).type != "cpu" for name in asked):
                 return None
-            return cls(memory_needed(question.scan, **question.configs), *memory())
+            return cls(ptycho_nb.memory_needed(question.scan, **question.configs), *memory())
         except InputError:  # the settings do not fit the scan; the estimate says so
             return None
         except Exception:
@@ -187,7 +188,7 @@ class Forecast:
 
 def _answer(question: Question, control: Control) -> str:
     try:
-        found = estimate(question.scan, **question.configs, control=control)
+        found = ptycho_nb.estimate(question.scan, **question.configs, control=control)
     except InputError as error:
         return f"No estimate: {error}"
     except Exception:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
+import ptycho_nb
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.freedoms import FREEDOMS, PLAIN, TOGETHER, Freedom, rank_freedoms
 from ptycho_nb.history import Control, History
 from ptycho_nb.quantities import figures
 from ptycho_nb.scan import Scan
@@ -20,7 +20,6 @@ WHY = (
     "More freedom always fits the data better, noise included. So each freedom is tried in a fit that leaves out a twentieth of the "
     "detector pixels, others in each pattern, and judged on those: it takes about nine fits. Nothing is set until you press Use the best."
 )
-FITS = len(FREEDOMS) + 2
 
 
 class FreedomCheck:
@@ -50,7 +49,7 @@ class FreedomCheck:
         self.said, self.table, self.problem = Pane(role="status"), Pane(kind="ranking"), Pane(role="alert", kind="problem")
         self.widget = widgets.VBox([Pane(tag("p", WHY)), bar, self.problem, self.said, self.table])
         self.task = Task(self.problem.put, self._changed)
-        self.ranking: list[Freedom] = []
+        self.ranking: list[ptycho_nb.Freedom] = []
         self._scan: Scan | None = None  # what the ranking is of
         self._turn = threading.Lock()  # held while a ranking is shown or forgotten
         self.task.reflect()
@@ -58,7 +57,7 @@ class FreedomCheck:
         self.stop.on_click(lambda _: self.task.stop())
         self.take.on_click(lambda _: self._take())
 
-    def run(self) -> list[Freedom]:
+    def run(self) -> list[ptycho_nb.Freedom]:
         """Try them now; blocks."""
         self.task.run(self._do)
         return self.ranking
@@ -78,9 +77,9 @@ class FreedomCheck:
         def told(history: History) -> None:
             if not seen or seen[-1] is not history:
                 seen.append(history)
-                self._tell(scan, f"Fit {len(seen)} of at most {FITS} …")
+                self._tell(scan, f"Fit {len(seen)} of at most {len(ptycho_nb.FREEDOMS) + 2} …")
 
-        ranking = rank_freedoms(scan, config, listener=told, control=control)
+        ranking = ptycho_nb.rank_freedoms(scan, config, listener=told, control=control)
         self._tell(scan, _verdict(ranking, control.stopping), ranking)
 
     def _show(self, scan: Scan | None) -> None:
@@ -90,7 +89,7 @@ class FreedomCheck:
             self.said.put()
             self.table.put()
 
-    def _tell(self, scan: Scan, words: str, ranking: Sequence[Freedom] = ()) -> None:
+    def _tell(self, scan: Scan, words: str, ranking: Sequence[ptycho_nb.Freedom] = ()) -> None:
         """Show what came of this scan, unless another was set meanwhile."""
         with self._turn:
             if self._scan is scan:
@@ -109,23 +108,23 @@ class FreedomCheck:
 
     def _changed(self, busy: bool) -> None:
         self.button.disabled, self.stop.disabled = busy, not busy
-        self.take.disabled = busy or not self.ranking or self.ranking[0].name == PLAIN or not self.ranking[0].helps
+        self.take.disabled = busy or not self.ranking or self.ranking[0].plain or not self.ranking[0].helps
 
 
-def _table(ranking: Sequence[Freedom]) -> Markup:
+def _table(ranking: Sequence[ptycho_nb.Freedom]) -> Markup:
     head = tag("tr", *(tag("th", name, scope="col") for name in ("Freedom", "Misfit on held-out pixels", "Change", "Verdict", "Seconds")))
     rows = []
     for one in ranking:
-        change = "" if one.name == PLAIN else f"{figures(-100 * one.gain, 2)} ± {figures(100 * one.error, 1)} %"
-        verdict = "" if one.name == PLAIN else "helps" if one.helps else "does not help"
+        change = "" if one.plain else f"{figures(-100 * one.gain, 2)} ± {figures(100 * one.error, 1)} %"
+        verdict = "" if one.plain else "helps" if one.helps else "does not help"
         cells = (one.name, figures(one.misfit, 4), change, verdict, f"{one.seconds:.1f}")
         rows.append(tag("tr", *(tag("td", cell) for cell in cells)))
     return tag("table", tag("caption", "One freedom more at a time, the lowest misfit first"), head, *rows, class_="pnb-facts")
 
 
-def _verdict(ranking: Sequence[Freedom], stopped: bool) -> str:
+def _verdict(ranking: Sequence[ptycho_nb.Freedom], stopped: bool) -> str:
     stop = "Stopped: what is not in the table was not tried. " if stopped else ""
-    helping = [one.name for one in ranking if one.helps and one.name != TOGETHER]
+    helping = [one.name for one in ranking if one.helps and one.single]
     if stopped and not helping:
         return f"{stop}Of those tried, none helps."
     if not helping:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import ptycho_nb
 from ptycho_nb.config import CONFIGS, Config, RefinementConfig, SimulationConfig
 from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control, History, Listener, State
-from ptycho_nb.reconstruction import reconstruct
-from ptycho_nb.refinement import passes, refine
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.training import Training, train
 from ptycho_nb.ui.forms import call, constructor
 
 NETWORK = ("training", "model", "data", "inference")
@@ -66,7 +64,7 @@ class Outcome:
 
     method: str
     result: Reconstruction
-    training: Training | None = None
+    training: ptycho_nb.Training | None = None
     once: float = 0.0
     again: float = 0.0
     configs: Mapping[str, Any] = field(default_factory=dict)
@@ -126,18 +124,18 @@ def _broken_off(outcome: Outcome) -> list[str]:
 def _network(job: Job) -> Outcome:
     training = _trained(job)
     job.say(Part("", "putting the patches together"))
-    found = reconstruct(training.model, job.scan, job.configs["inference"])
+    found = ptycho_nb.reconstruct(training.model, job.scan, job.configs["inference"])
     result = found.replace(state=training.state, history=training.history, seconds=training.seconds + found.seconds)
     return Outcome(job.method, result, training, found.seconds, found.seconds)
 
 
-def _trained(job: Job) -> Training:
+def _trained(job: Job) -> ptycho_nb.Training:
     c, earlier = job.configs, None if job.earlier is None else job.earlier.training
     training = c["training"] if earlier is None else c["training"].replace(epochs=job.more)
     last = training.epochs + (0 if earlier is None else earlier.standing.epoch)
     job.say(Part("network", "training the network", last, training.time_limit))
     configs = (training, c["model"], c["data"], c["inference"])
-    return train(job.scan, *configs, resume_from=earlier, listener=job.listener, control=job.control)
+    return ptycho_nb.train(job.scan, *configs, resume_from=earlier, listener=job.listener, control=job.control)
 
 
 def _iterative(job: Job) -> Outcome:
@@ -151,8 +149,8 @@ def _fitted(job: Job, start: Reconstruction | None) -> Reconstruction:
     if job.earlier is not None and job.earlier.fitted:
         start, earlier, config = None, job.earlier.result, config.replace(epochs=job.more)
     before = 0 if earlier is None or earlier.history is None else earlier.history.epochs
-    job.say(Part("iterative", "fitting the object", before + passes(config, job.scan).epochs, config.time_limit))
-    return refine(job.scan, start, config, listener=job.listener, control=job.control, resume_from=earlier)
+    job.say(Part("iterative", "fitting the object", before + ptycho_nb.passes(config, job.scan).epochs, config.time_limit))
+    return ptycho_nb.refine(job.scan, start, config, listener=job.listener, control=job.control, resume_from=earlier)
 
 
 def _both(job: Job) -> Outcome:

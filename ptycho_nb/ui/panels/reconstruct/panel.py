@@ -12,7 +12,7 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import Drawer, Keepsake, bundle_of, code, tag
+from ptycho_nb.ui.drawing import Drawer, Keepsake, bundle_of, code, load_ahead, tag
 from ptycho_nb.ui.forms import Source, show_python
 from ptycho_nb.ui.panels.failures import guarded
 from ptycho_nb.ui.panels.reconstruct.controls import BUSY, RESUMABLE, Controls
@@ -76,7 +76,7 @@ class ReconstructPanel:
         for form in c.forms.values():
             form.on_change(self._edited)
         c.preview.on_seen(self._runner.film)
-        self._runner.on_end(lambda run: self.remains.keep(run.result))
+        self._runner.on_end(lambda run: self.remains.keep(run.result, run.histories))
         self._edited()
 
     @property
@@ -290,6 +290,7 @@ class ReconstructPanel:
         Keepsake().show(shown)
         self.remains.show()
         self.remains.keep(self.result)
+        load_ahead()
 
     def __repr__(self) -> str:
         return f"<ReconstructPanel: {self.method}, {'no scan' if self._scan is None else 'scan given'}>"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import Control, History, Preview, State
+from ptycho_nb.memory import hand_back
 from ptycho_nb.ui.drawing import Drawer
 from ptycho_nb.ui.panels.at_work import AtWork
 from ptycho_nb.ui.panels.failures import NO_THREAD, in_a_sentence
@@ -215,6 +216,7 @@ class Runner:
             self._over(state)
             _tell_of_others()
             self._tell(self._end, run)
+            hand_back()
             self._at_work.end()
         return run
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+import ptycho_nb
 from ptycho_nb.checks import checks, r_factors
 from ptycho_nb.config import DataConfig, RefinementConfig
-from ptycho_nb.dataset import held_out as held_out_of_training
-from ptycho_nb.dataset import subsample
 from ptycho_nb.history import State
-from ptycho_nb.quantities import count, length
-from ptycho_nb.refinement.start import held_out as held_out_of_fit
-from ptycho_nb.refinement.start import noise_model
+from ptycho_nb.quantities import count, figures, length
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.panels.reconstruct.methods import Outcome
 
@@ -37,14 +34,19 @@ class Times:
     ----------
     iterative : float or None
         An iterative fit from flat.
+    trained : (str, float, float) or None
+        The method that last trained a network, what a further scan takes by it, and its training.
     """
 
     iterative: float | None = None
+    trained: tuple[str, float, float] | None = None
 
     def take(self, outcome: Outcome) -> None:
         """Learn from a run."""
         if outcome.method == "Iterative" and outcome.result.state is State.DONE:
             self.iterative = outcome.result.seconds
+        if outcome.training is not None:
+            self.trained = outcome.method, outcome.again, outcome.training.seconds
 
 
 def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
@@ -53,14 +55,20 @@ def in_words(outcome: Outcome, scan: Scan, times: Times) -> list[str]:
     misfit, noise = result.r_factor(scan), r_factors(result, scan)[1]
     told = [
         f"{result.method}: {_took(outcome)}.",
-        f"Misfit R {misfit:.3f}; photon noise alone gives {noise:.3f}.",
+        f"Misfit R {_told(misfit)}; photon noise alone gives {noise:.3f}.",
         _held_out(outcome, scan),
     ]
     wrong = [finding for finding in checks(result, scan) if finding.word in POOR]
     told += [f"What looks wrong: {finding}" for finding in wrong[:1]]
-    if outcome.training is not None and misfit < 1:  # nothing at all is explained by what has R = 1
-        told.append(payback(times.iterative, outcome.again, outcome.training.seconds))
+    compared = outcome.training is not None or times.iterative is not None
+    if times.trained is not None and compared and misfit < 1:  # nothing at all is explained by what has R = 1
+        told.append(payback(times.iterative, *times.trained))
     return told
+
+
+def _told(misfit: float) -> str:
+    """An R; one that is far off in few figures."""
+    return f"{misfit:.3f}" if misfit < 10 else figures(misfit)
 
 
 def _took(outcome: Outcome) -> str:
@@ -76,7 +84,8 @@ def _held_out(outcome: Outcome, scan: Scan) -> str:
     """The misfit of patterns that the last part of the run has not seen."""
     if outcome.fitted:
         config = RefinementConfig(**outcome.result.settings["refinement"])
-        judged, loss, part, share = held_out_of_fit(scan, config.holdout, config.seed), noise_model(scan, config), "fit", "Held-out share"
+        judged, loss = ptycho_nb.held_out_of_fit(scan, config.holdout, config.seed), ptycho_nb.noise_model(scan, config)
+        part, share = "fit", "Held-out share"
     else:
         assert outcome.training is not None
         model = outcome.training.model
@@ -90,25 +99,27 @@ def _held_out(outcome: Outcome, scan: Scan) -> str:
 
 def _unseen(scan: Scan, config: DataConfig, seed: int) -> NDArray[np.int64]:
     """Patterns that no training group holds."""
-    used = subsample(scan.M, config, seed)
-    return np.setdiff1d(np.arange(scan.M), used[~held_out_of_training(len(used), config, seed)])
+    used = ptycho_nb.subsample(scan.M, config, seed)
+    return np.setdiff1d(np.arange(scan.M), used[~ptycho_nb.held_out_of_training(len(used), config, seed)])
 
 
-def payback(iterative: float | None, again: float, training: float) -> str:
+def payback(iterative: float | None, method: str, again: float, training: float) -> str:
     """After how many similar scans a training pays back, or that it does not.
 
     Parameters
     ----------
     iterative : float or None
         Seconds of an iterative fit of one scan, where there was one.
+    method : str
+        That trained a network.
     again : float
-        Seconds that a further scan takes with the network trained.
+        Seconds that a further scan takes by it, the network trained.
     training : float
         Seconds of the training.
     """
     if iterative is None:
         return "Run Iterative once on this scan to learn after how many similar scans the training pays back."
-    compared = f"a further scan takes {again:.2g} s this way, {iterative:.2g} s by Iterative"
+    compared = f"a further scan takes {again:.2g} s by {method}, {iterative:.2g} s by Iterative"
     if iterative <= again:
-        return f"The training does not pay back: {compared}."
-    return f"The training pays back after {int(training / (iterative - again)) + 1} scans like this one: {compared}."
+        return f"Training the network does not pay back: {compared}."
+    return f"Training the network pays back after {int(training / (iterative - again)) + 1} scans like this one: {compared}."

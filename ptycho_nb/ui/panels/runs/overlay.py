@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
+import ptycho_nb
 from ptycho_nb.config import RefinementConfig, TrainingConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures.colours import limits, phase_scale
 from ptycho_nb.metrics import align
 from ptycho_nb.quantities import figures
-from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.ui.drawing import Line, Markup, coloured, joined, loss_svg, picture, shrunk, tag
 from ptycho_nb.ui.drawing.curve import Curve
@@ -55,7 +55,7 @@ def loss_kinds(run: Run) -> set[str]:
     found = set()
     for config in run.configs.values():
         if isinstance(config, RefinementConfig):
-            found.add(noise_model(run.scan, config))
+            found.add(ptycho_nb.noise_model(run.scan, config))
         if isinstance(config, TrainingConfig):
             found.add(config.loss if config.objective == "unsupervised" else config.objective)
     return found
@@ -108,7 +108,7 @@ class SideBySide:
             tag("div", tag("div", f"{run.name}{how}"), tag("div", scales.pair(image, run.name), class_="pnb-pictures"))
             for run, (image, how) in found.items()
         )
-        return joined(tag("div", *columns, class_="pnb-beside"), tag("p", f"Drawn alike: {scales.words}.", class_="pnb-numbers"))
+        return joined(tag("div", *columns, class_="pnb-beside"), tag("p", f"Limits of all: {scales.words}.", class_="pnb-numbers"))
 
     def _seen(self, run: Run, reference: Run | None, before: Mapping[Any, Complex | None]) -> tuple[Complex, str]:
         """The scanned part of a run's object, decimated, without what the photons leave free; and what to know of it."""
@@ -144,4 +144,4 @@ def frame(moment: Moment, last: Moment, name: str) -> Markup:
     """The object at some moment, on the scales of the last."""
     scales = Scales.of(_turned(last.object))
     pair = tag("div", scales.pair(_turned(moment.object), f"{name} at step {moment.step}"), class_="pnb-pictures")
-    return joined(pair, tag("p", f"Drawn as the last one: {scales.words}.", class_="pnb-numbers"))
+    return joined(pair, tag("p", f"Limits of the last moment: {scales.words}.", class_="pnb-numbers"))

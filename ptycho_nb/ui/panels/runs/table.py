@@ -14,6 +14,7 @@ from ptycho_nb.ui.panels.run import Run
 
 HEAD = ("Run", "Method", "State", "Epochs", "Time", "Loss", "Misfit\N{NO-BREAK SPACE}R", "Settings that differ")
 LOSS = "train_loss"
+ABOUT = "Runs of this kernel. R compares only runs of one scan with equal freedom; it is no measure of quality."
 SECTIONS = {"training": "training", "model": "network", "data": "groups", "inference": "stitching", "refinement": "iterative fit"}
 NOTHING_KNOWN = "–"
 ENDED = (State.DONE, State.STOPPED, State.DIVERGED, State.FAILED)
@@ -31,8 +32,8 @@ def runs_table(runs: Sequence[Run], misfits: Mapping[Run, float]) -> Markup:
     head = tag("tr", *(tag("th", word, scope="col") for word in HEAD))
     differing = differences(runs)
     rows = (_row(run, misfits.get(run), differing[run]) for run in runs)
-    caption = tag("caption", "Runs of this kernel. R compares only runs of one scan with equal freedom; it is no measure of quality.")
-    return tag("div", tag("table", caption, tag("thead", head), tag("tbody", *rows)), class_="pnb-table", tabindex=0)
+    table = tag("table", tag("thead", head), tag("tbody", *rows), aria_label="Runs of this kernel")
+    return joined(tag("p", ABOUT, class_="pnb-hint"), tag("div", table, class_="pnb-table", tabindex=0))
 
 
 def _row(run: Run, misfit: float | None, differing: Sequence[str]) -> Markup:

@@ -18,7 +18,7 @@ from ptycho_nb.ui.panels.watch import Watch
 
 MOST = 500  # entries shown of one folder
 REMEMBERED = 10  # files
-UP = "‹ up ›"
+UP = "↑ the folder above"
 PERIOD = 3.0  # s between two looks at the folder while its list can be seen
 NAMED = 3  # new files that are told by name
 

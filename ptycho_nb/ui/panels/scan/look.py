@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 
+import ptycho_nb
 from ptycho_nb.checks import noise_r_factor
 from ptycho_nb.history import Control
 from ptycho_nb.metrics import r_factor
-from ptycho_nb.quick_look import looked_at, quick_look, unseen
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Pane, object_images, probe_image, tag
@@ -50,7 +50,7 @@ class Verdict:
     def of(cls, result: Reconstruction, scan: Scan) -> Verdict:
         """The verdict on a quick look of a scan."""
         all_over = np.unique(np.linspace(0, scan.M - 1, min(scan.M, AVERAGED)).astype(int))
-        judges = unseen(scan, result)
+        judges = ptycho_nb.unseen(scan, result)
         judges = judges if len(judges) else all_over  # of a handful none is held out
         some, expected = scan.intensity[judges], result.predicted(judges)
         mean = np.broadcast_to(np.square(np.sqrt(scan.intensity[all_over]).mean(0)), some.shape)
@@ -120,8 +120,8 @@ class QuickLook:
 
     def run(self, scan: Scan, control: Control) -> Reconstruction:
         """Look and show; blocks."""
-        result = quick_look(scan, SECONDS, control=control)
-        part = looked_at(scan, result)
+        result = ptycho_nb.quick_look(scan, SECONDS, control=control)
+        part = ptycho_nb.looked_at(scan, result)
         self.result, self.verdict = result, Verdict.of(result, part)
         epochs = 0 if result.history is None else result.history.epochs
         ended = "stopped" if control.stopping else "done"

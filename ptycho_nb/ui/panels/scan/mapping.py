@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,15 @@ CHOICES: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "quantity": ("Patterns hold", "by the numbers", QUANTITIES, "Counts, or amplitude = sqrt(counts)"),
     "zero_frequency": ("Zero frequency", "by the numbers", ORIGINS, "Where the undiffracted beam lies in each pattern"),
 }
+
+
+def advised(refusal: str, listing: bool) -> str:
+    """Why a file was refused, and what in the map of its fields may help: roles where its arrays are listed, else what it names."""
+    if listing:
+        return f"{refusal.removesuffix(' It holds:')} {BY_HAND}"
+    labels = {name: words[0] for name, words in CHOICES.items()} | {name: words[0] for name, words in TEXTS.items()}
+    named = [label.partition(" [")[0] for argument, label in labels.items() if re.search(rf"\b{argument}\b", refusal)]
+    return f"{refusal} Under Map fields: {', '.join(named)}." if named else refusal
 
 
 @dataclass(frozen=True)

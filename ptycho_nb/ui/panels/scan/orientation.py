@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import ipywidgets as widgets
 
+import ptycho_nb
 from ptycho_nb.history import Control
-from ptycho_nb.quick_look import Orientation, rank_orientations
-from ptycho_nb.quick_look.orientations import CHOICES
+from ptycho_nb.orientation import CHOICES, Orientation
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import Markup, Pane, tag
 
@@ -92,7 +92,7 @@ class OrientationCheck:
     def run(self, recorded: Scan, used: Orientation, control: Control) -> None:
         """Rank the ways round of the positions as they were recorded; blocks."""
         free = bool(self.probe.value)
-        self.ranking = rank_orientations(recorded, free_probe=free, control=control)
+        self.ranking = ptycho_nb.rank_orientations(recorded, free_probe=free, control=control)
         self._why = f"{STOPPED if control.stopping else ''}{FREE if free else FIXED}"
         self.news.put(tag("p", _verdict(self.ranking, used)))
         self.table.put()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import ptycho_nb
 from ptycho_nb.checks import SCAN_CHECKS, Finding
 from ptycho_nb.config import SimulationConfig, TrainingConfig
-from ptycho_nb.estimate import memory_needed
 from ptycho_nb.figures import positions_picture
-from ptycho_nb.machine import memory
+from ptycho_nb.memory import memory
 from ptycho_nb.metrics import overlap, probe_diameter, step
 from ptycho_nb.quantities import count, length
 from ptycho_nb.readers.source import size
@@ -76,7 +76,7 @@ def _across(pixels: float, pixel_size: float | None) -> str:
 
 
 def _memory(scan: Scan) -> str:
-    iterative, network = memory_needed(scan), memory_needed(scan, training=TrainingConfig())
+    iterative, network = ptycho_nb.memory_needed(scan), ptycho_nb.memory_needed(scan, training=TrainingConfig())
     left = memory().available
     short = ": too little, crop or bin the scan" if max(iterative, network) > left else ""
     return f"about {size(iterative)} a run (Iterative), {size(network)} (Network); {size(left)} free{short}"

@@ -9,21 +9,21 @@ from typing import Any
 
 import ipywidgets as widgets
 
+import ptycho_nb
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import InputError, ScanError
 from ptycho_nb.figures import scan_picture
 from ptycho_nb.files import StrPath, shown
 from ptycho_nb.history import Control
-from ptycho_nb.quick_look import Orientation
+from ptycho_nb.orientation import Orientation
 from ptycho_nb.readers import load_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.simulate import simulate_scan
 from ptycho_nb.ui.drawing import Keepsake, bundle_of, code, pictured
 from ptycho_nb.ui.forms import FileSource, Source, oriented_source, show_python
 from ptycho_nb.ui.panels.failures import guarded
 from ptycho_nb.ui.panels.scan.controls import PARTLY, Controls
-from ptycho_nb.ui.panels.scan.mapping import BY_HAND, Arrays
+from ptycho_nb.ui.panels.scan.mapping import Arrays, advised
 from ptycho_nb.ui.panels.scan.orientation import turn
 from ptycho_nb.ui.panels.task import Task
 
@@ -170,7 +170,7 @@ class ScanPanel:
             try:
                 scan = load_scan(path, **arguments)
             except ScanError as error:
-                self._refused(path, error)
+                self._refused(path, error, mapped=bool(arguments))
                 return
             self.controls.browser.remember(path)
             self.controls.mapping.fold()
@@ -179,7 +179,7 @@ class ScanPanel:
 
         return work
 
-    def _refused(self, path: StrPath, error: ScanError) -> None:
+    def _refused(self, path: StrPath, error: ScanError, *, mapped: bool) -> None:
         """Say why, and let a person say what the arrays are, where the file can be read at all."""
         log.info("The file was refused.", exc_info=error)
         sentence, _, listing = str(error).partition("\n")
@@ -188,12 +188,12 @@ class ScanPanel:
         except ScanError:
             self.controls.problem.put(sentence)
         else:
-            self.controls.problem.put(f"{sentence.removesuffix(' It holds:')} {BY_HAND}" if listing else sentence)
+            self.controls.problem.put(advised(sentence, bool(listing)) if listing or not mapped else sentence)
 
     def _simulating(self, config: SimulationConfig) -> Callable[[Control], None]:
         def work(_: Control) -> None:
             self.controls.state.put("Simulating …")
-            scan = simulate_scan(config)
+            scan = ptycho_nb.simulate_scan(config)
             self._take(scan, config)
             self._draw(scan)
 

@@ -14,7 +14,7 @@ from ptycho_nb.metrics import compare_objects
 from ptycho_nb.patches import illumination
 from ptycho_nb.refinement.course import opening, rates
 from ptycho_nb.refinement.detector import Detector
-from ptycho_nb.refinement.mend import lacking, slow_phase
+from ptycho_nb.refinement.mend import Mending, lacking, slow_phase
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.report import methods_text
@@ -188,7 +188,26 @@ def test_a_short_run_mends_near_its_end_and_its_phase_is_better():
     scores = [compare_objects(one.object, scan.truth, one.scanned).phase.ssim for one in fits]
     assert scores[1] > scores[0] + 0.2
     assert [int(one.optimiser["opened"]) for one in fits] == [0, 0]
-    assert "After 90% of the fit the slow phase" in methods_text(fits[1])
+    assert "After 4 epochs the slow phase" in methods_text(fits[1])
+
+
+def test_a_short_run_of_one_step_an_epoch_mends_too(scan):
+    fit = refine(scan, config=RefinementConfig(epochs=4, batch_size=scan.M))
+    assert int(fit.optimiser["after"]) == 3
+    further = refine(scan, config=RefinementConfig(epochs=12, batch_size=scan.M), resume_from=fit)
+    assert int(further.optimiser["retouched"]) == 16  # near its new end it asks again
+
+
+def test_a_fit_that_goes_on_heeds_that_its_slow_phase_is_to_be_left(scan):
+    begun = refine(scan, config=RefinementConfig(epochs=2))
+    fit = refine(scan, config=RefinementConfig(epochs=10, mend_slow_phase=False), resume_from=begun)
+    assert (int(fit.optimiser["opened"]), bool(fit.optimiser["mended"]), int(fit.optimiser["retouched"])) == (0, False, 0)
+
+
+def test_by_the_clock_the_slow_phase_is_not_asked_for_before_three_epochs():
+    early = Mending(opened=12)
+    assert not early.due(0.5, 1.0, 200, 2000)
+    assert early.due(0.5, 3.0, 200, 2000)
 
 
 def late(scan, lost, **changes):

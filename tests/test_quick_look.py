@@ -33,7 +33,7 @@ def test_of_a_scan_too_large_for_the_time_the_middle_is_looked_at(monkeypatch):
     scan = tiny_scan(20, 24)
     found = quick_look(scan, 0.5)
     part = looked_at(scan, found)
-    assert len(found.positions) == part.M == int(4000 * 0.5 * (1 - LOOK.FINISH) / LOOK.FEWEST)
+    assert len(found.positions) == part.M == pytest.approx(4000 * 0.5 / (LOOK.FEWEST + LOOK.FINISH), rel=0.01)
     np.testing.assert_array_equal(part.positions, found.positions)
     assert found.r_factor(part) < 0.5
 
@@ -57,6 +57,10 @@ def test_a_quick_look_obeys_a_stop():
     found = quick_look(tiny_scan(9, 10), 60, listener=lambda history: control.stop(), control=control)
     assert found.state is State.STOPPED
     assert len(found.history.steps) == 1
+
+
+def test_the_shortest_quick_look_is_one():
+    assert quick_look(tiny_scan(6, 7), 0.1).state is State.DONE
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])

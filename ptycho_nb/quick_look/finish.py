@@ -2,7 +2,7 @@
 
 It sees the object after a few epochs, the slow phase and the change of each pixel that the photons ask for, and how
 much light there was; it was taught to come nearer the known objects of simulated scans (``benchmarks/train_finish.py``).
-What it makes is taken only where it explains better the patterns that the look did not fit.
+What it makes is taken only where it explains best the patterns that the look did not fit.
 
 References
 ----------
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.history import History
-from ptycho_nb.machine import computes_in_bfloat16, pick_device
+from ptycho_nb.machine import borrowed_threads, computes_in_bfloat16, pick_device
 from ptycho_nb.model.storage import fill, read_tensors
 from ptycho_nb.quick_look.unet import MULTIPLE, FinishingNet
 from ptycho_nb.refinement.mend import EXPLAINS, lacking
@@ -32,6 +32,8 @@ from ptycho_nb.scan import Scan
 
 WEIGHTS = Path(__file__).with_name("finish.safetensors")
 KIND = "finish"  # what the file of weights says it is
+WIDTH, MOST_EPOCHS = 64, 12  # of the looks that it learned from: patterns [px], and epochs at most
+MOST_PIXELS = 4_000_000  # of a canvas: beyond it positions are likely in another unit, and the maps take gigabytes
 LIT = 0.02  # of the brightest coverage: below it nothing is changed
 PULL = -5.0  # times which the change asked for is shown to the network: it is small beside the object
 
@@ -95,7 +97,7 @@ class Rough:
         plain, mended = (turn * np.exp(-1j * np.angle(np.sum(light * self.object * turn))) / self.size for turn in (1.0, slow))
         trusted, other = (mended, plain) if self.explained > EXPLAINS else (plain, mended)
         base, second, asked = self.object * trusted, self.object * other, PULL * self.pull * trusted
-        bright = (np.log10(1 + self.coverage) - 4) / 2, self.coverage / self.coverage.max()
+        bright = (np.log10(1 + self.coverage) - 4) / 2, self.coverage / max(float(self.coverage.max()), 1e-30)
         told = [np.full(light.shape, value) for value in (np.log2(self.epochs) / 2 - 1, np.clip(self.explained, -0.5, 1))]
         maps = [second.real, second.imag, base.real, base.imag, *bright, *told, asked.real, asked.imag]
         return np.stack(maps).astype(np.float32), base
@@ -103,8 +105,10 @@ class Rough:
 
 @cache
 def trained() -> FinishingNet:
-    """The network with the weights that come with the package."""
-    network = FinishingNet()
+    """The network with the weights that come with the package; no random number is drawn for it."""
+    with torch.device("meta"):
+        network = FinishingNet()
+    network = network.to_empty(device="cpu")
     fill(network, {name: tensor.float() for name, tensor in read_tensors(WEIGHTS, KIND).tensors.items()}, WEIGHTS.name)
     return network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -123,12 +127,23 @@ def improved(rough: Rough) -> Complex:
     return np.asarray(np.where(light > 0, gain * made, base) * rough.size, dtype=np.complex64)
 
 
+def suits(scan: Scan, epochs: int) -> bool:
+    """Whether the network has seen looks like this one: patterns as wide, as few epochs, and a canvas that is no accident."""
+    H, W = scan.canvas.shape
+    return scan.N == WIDTH and epochs <= MOST_EPOCHS and H * W <= MOST_PIXELS
+
+
 def finished(scan: Scan, found: Reconstruction, fitted: Indices, judges: Indices) -> Reconstruction:
-    """A rough fit with the network's finish, where that explains patterns better that were not fitted; else as it was."""
-    other = found.replace(object=improved(Rough.of(scan, found, fitted)), optimiser={})
-    loss = noise_model(scan, RefinementConfig())
-    before, after = (one.misfit(scan, loss, judges) for one in (found, other))
-    taken = bool(after < before)
-    told = {"finish": {"taken": taken, "held_out_before": before, "held_out_after": after}}
-    chosen = other if taken else found
-    return chosen.replace(settings={**found.settings, **told})
+    """A rough fit as it is, with the slow phase that its tilts ask for, or with the network's finish: what explains the
+    patterns best that were not fitted. ``settings["finish"]`` tells which, and the misfits."""
+    with borrowed_threads(1):
+        rough = Rough.of(scan, found, fitted)
+        objects = {"nothing": found.object}
+        if rough.explained > EXPLAINS:
+            objects["slow phase"] = np.asarray(found.object * np.exp(1j * rough.phase), dtype=np.complex64)
+        objects["network"] = improved(rough)
+        loss = noise_model(scan, RefinementConfig())
+        misfits = {name: found.replace(object=object).misfit(scan, loss, judges) for name, object in objects.items()}
+    taken = min(misfits, key=lambda name: misfits[name] if np.isfinite(misfits[name]) else np.inf)
+    told = {"taken": taken, "held_out": misfits}
+    return found.replace(object=objects[taken], optimiser={}, settings={**found.settings, "finish": told})

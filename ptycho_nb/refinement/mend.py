@@ -67,6 +67,8 @@ class Mending:
         Epochs before it asks on the way; 0 for none, in a run too short for two courses: that asks near its end alone.
     mended, added : bool
         Whether it asks no more on the way, and whether a slow phase was added there.
+    after : int
+        Epochs after which it did so; 0 where it never asked.
     retouched : int
         Steps of the plan near whose end it asked last; a fit that is given more epochs asks again.
     added_late : bool
@@ -76,19 +78,26 @@ class Mending:
     opened: int = 0
     mended: bool = False
     added: bool = False
+    after: int = 0
     retouched: int = 0
     added_late: bool = False
 
-    def due(self, progress: float, epochs: int, total: int) -> bool:
-        """Whether to ask at this share of a run of so many epochs, of ``total`` steps."""
-        if not self.mended:
-            return epochs >= LEAST and progress >= (self.opened / epochs or LATE)
-        return self.opened > 0 and progress >= LATE and self.retouched != total
+    def due(self, progress: float, done: float, epochs: int, total: int) -> bool:
+        """Whether to ask at this share of a run of so many epochs, of ``total`` steps, with so many epochs done.
 
-    def settle(self, slow: SlowPhase, total: int) -> bool:
+        By the clock a run may be far on and hardly have begun.
+        """
+        late = min(LATE, 1 - 1 / total)  # the last step at the latest
+        if not self.mended:
+            enough = min(self.opened or LEAST, LEAST, epochs - epochs / total)
+            return epochs >= LEAST and done >= enough and progress >= (self.opened / epochs or late)
+        return self.after > 0 and progress >= late and self.retouched != total
+
+    def settle(self, slow: SlowPhase, done: float, total: int) -> bool:
         """Note that it was asked; whether the answer is to be added."""
         if not self.mended:
-            self.mended, self.added = True, slow.believed
+            self.mended, self.added, self.after = True, slow.believed, max(round(done), 1)
+            self.retouched = 0 if self.opened else total
             return self.added
         self.retouched, self.added_late = total, slow.believed_late
         return self.added_late

@@ -92,7 +92,7 @@ class Run:
         self.before = history.seconds[-1] if history.seconds else 0.0  # by an earlier run, no part of the time limit
         self.total = (self.first_step // self.per_epoch + self.passes.epochs) * self.per_epoch  # an epoch cut short is one of them
         self.epochs = self.total // self.per_epoch
-        if not self.mending.mended:
+        if config.mend_slow_phase and not self.mending.mended:
             self.mending.opened = opening(self.epochs, flat=self.method == "Iterative")
         self.opening = self.mending.opened / self.epochs  # the share of the run that is its first course
 
@@ -144,7 +144,7 @@ class Run:
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False
-        if self.mending.due(progress, self.epochs, self.total):
+        if self.config.mend_slow_phase and self.mending.due(progress, self.step / self.per_epoch, self.epochs, self.total):
             self._mend()
         step_sizes = rates(self.config, progress, self.rate, self.step, self.opening)
         misfit = self.fit.step(chosen, step_sizes)
@@ -158,7 +158,7 @@ class Run:
         """Add the slow phase that the patterns' tilts ask for, where they can be believed; a second course begins with it."""
         first = not self.mending.mended and self.opening > 0
         slow = lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen(), self.fit.expected)
-        if self.mending.settle(slow, self.total):
+        if self.mending.settle(slow, self.step / self.per_epoch, self.total):
             turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
             self.fit.object[self.space.crop].mul_(turn)
         for name in ("object", "probe") if first else ():

@@ -24,8 +24,8 @@ def load_ahead() -> None:
 
 def _load() -> None:
     threading.Event().wait(PAUSE)
-    try:
-        for name in NEEDED:
+    for name in NEEDED:
+        try:
             getattr(ptycho_nb, name)
-    except Exception:  # what needs it says so in its own place
-        log.exception("Not everything could be loaded ahead.")
+        except Exception:  # what needs it says so in its own place
+            log.exception("%s could not be loaded ahead.", name)

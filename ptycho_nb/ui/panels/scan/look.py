@@ -26,7 +26,7 @@ HIDDEN = 1.1  # times the R of noise alone: with a mean pattern's R below this n
 FEW = 8  # epochs
 HURRIED = " Few epochs fitted into the time; look again when the machine is less busy."
 TIP = "About 2 s of iterative reconstruction, before any training of yours"
-FINISHED = " A network that learned on simulated scans finished it: the misfit of patterns held out fell by {:.0%}."
+FINISHED = " A network that learned on simulated scans finished it: the misfit of patterns held out fell by {:.1%}."
 
 
 @dataclass(frozen=True)
@@ -137,4 +137,4 @@ class QuickLook:
 def _finish(result: Reconstruction) -> str:
     """What the network's finish did, where it was taken."""
     told = result.settings.get("finish", {})
-    return FINISHED.format(1 - told["held_out_after"] / told["held_out_before"]) if told.get("taken") else ""
+    return FINISHED.format(1 - told["held_out"]["network"] / told["held_out"]["nothing"]) if told.get("taken") == "network" else ""

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -195,9 +196,15 @@ def test_memory_here_is_plausible():
     assert 0 < here.available <= here.total < ENDLESS
 
 
-@pytest.mark.parametrize("missing", [AttributeError, OSError, TypeError])
-def test_memory_is_handed_back_where_the_system_has_a_call_for_it(monkeypatch, missing):
+def test_memory_is_handed_back_once_a_call(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=asked.append))
     hand_back()
+    assert asked == [0]
+
+
+@pytest.mark.parametrize("missing", [AttributeError, OSError, TypeError])
+def test_a_system_without_a_call_to_hand_memory_back_is_left_alone(monkeypatch, missing):
 
     def library(_: None) -> None:
         raise missing

@@ -20,16 +20,17 @@ from ptycho_nb.ui.lessons.designer.pictures import (
     pattern_shots,
     probe_markup,
 )
-from ptycho_nb.ui.lessons.designer.trials import Trials
+from ptycho_nb.ui.lessons.designer.trials import EPOCHS, Trials
 from ptycho_nb.ui.lessons.look import LOOK
 from ptycho_nb.ui.panels.watch import Watch
 from ptycho_nb.ui.viewer import Viewer
 
 HEIGHT = 240  # px of an image on the screen
 INTRODUCTION = "Plan a scan before it is measured: move a setting, and predict what changes. Nothing is fitted until you ask."
-PROGRAM = """from ptycho_nb import SimulationConfig, quick_look, simulate_scan
+PROGRAM = """from ptycho_nb import SimulationConfig, refine, simulate_scan
 from ptycho_nb.figures import truth_comparison
 from ptycho_nb.lessons.design import design, design_picture
+from ptycho_nb.quick_look.look import recipe
 
 config = {config}
 plan = design(config)
@@ -37,7 +38,7 @@ print(plan)
 design_picture(plan)
 
 scan = simulate_scan(config)
-result = quick_look(scan)
+result = refine(scan, config=recipe(scan, {epochs}))
 truth_comparison(result, scan)
 """
 
@@ -105,7 +106,7 @@ class ExperimentDesigner:
     @property
     def python(self) -> str:
         """The same as a program."""
-        return PROGRAM.format(config=constructor(self.config))
+        return PROGRAM.format(config=constructor(self.config), epochs=EPOCHS)
 
     def set(self, config: SimulationConfig) -> None:
         """Show these settings."""

@@ -220,6 +220,19 @@ def test_settings_go_to_a_file_and_come_back(tmp_path, training, name):
     file.close()
 
 
+def test_the_path_that_is_told_has_no_detour_and_is_that_of_the_file(tmp_path, training):
+    (tmp_path / "far" / "here").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "here")
+    file = SettingsFile({"training": training})
+    for way, end in (("far/here/../..", ""), ("link/..", "far")):
+        file.path.value = f"{tmp_path}/{way}/mine.yaml"
+        file.save.click()
+        path = tmp_path / end / "mine.yaml"
+        assert file.news.value == f"Saved: {path}"
+        assert path.exists()
+    file.close()
+
+
 def test_an_existing_file_is_replaced_only_when_asked_twice(tmp_path, training):
     path = tmp_path / "mine.yaml"
     path.write_text("precious")

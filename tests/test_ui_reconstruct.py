@@ -177,12 +177,12 @@ def test_problems_are_counted_and_start_waits_for_them(make):
     panel = make()
     fields = panel.controls.forms["refinement"].fields
     fields["epochs"].box.value, fields["batch_size"].box.value = "0", "many"
-    assert "2 problems to solve before Start: RefinementConfig.epochs is 0;" in panel.controls.state.value
+    assert "2 problems to solve before Start. Iterative fit: Epochs is 0;" in panel.controls.state.value
     assert "a setting has a problem" in panel.controls.code.value
     assert panel.controls.start.disabled
     panel.controls.start.click()
     assert panel.result is None
-    assert "epochs" in panel.controls.problem.value
+    assert "Epochs" in panel.controls.problem.value
     panel.controls.method.value = "Network"  # whose settings are fine
     assert not panel.controls.start.disabled
 

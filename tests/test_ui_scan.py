@@ -463,7 +463,7 @@ def test_a_wrong_setting_of_the_simulation_is_told(make):
     one = make()
     one.controls.form.fields["N"].box.value = "7"
     click(one, one.controls.simulate)
-    assert "SimulationConfig.N is 7;" in shown(one.controls.problem)
+    assert "Pattern width is 7;" in shown(one.controls.problem)
     assert one.scan is None
 
 

@@ -146,8 +146,10 @@ class Controls:
     @property
     def _unsolved(self) -> str:
         """How many problems keep Start waiting, and the first of them."""
-        problems = list(self.problems.values())
-        return f" · {several(len(problems), 'problem')} to solve before Start: {problems[0]}" if problems else ""
+        if not (problems := self.problems):
+            return ""
+        where, first = next(iter(problems.items()))
+        return f" · {several(len(problems), 'problem')} to solve before Start. {TITLES[where.partition('.')[0]]}: {first}"
 
     def reflect(self, state: State, doing: str, ready: bool, resumable: bool) -> None:
         """Say the state in words, and which buttons and fields can be used in it."""

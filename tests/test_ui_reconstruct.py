@@ -173,6 +173,13 @@ def test_each_method_has_its_line_and_shows_its_own_settings(make):
         assert panel.controls.shown == set(METHODS[method].sections)
 
 
+def test_the_summary_of_a_run_stands_below_the_pictures_and_pushes_none_away(make):
+    controls = make().controls
+    run = controls.widget.children[-1].children[-1]
+    assert controls.loss.widget in run.children[-2].children
+    assert run.children[-1] is controls.after
+
+
 def test_problems_are_counted_and_start_waits_for_them(make):
     panel = make()
     fields = panel.controls.forms["refinement"].fields

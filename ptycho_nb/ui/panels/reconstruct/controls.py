@@ -94,10 +94,11 @@ class Controls:
         live = widgets.HBox([self.loss.widget, self.preview.pane])
         live.add_class("pnb-live")
         self._elsewhere.add_class("pnb-bar")
-        news = [self._elsewhere, self.state, self.problem, self.numbers, self.after]
+        news = [self._elsewhere, self.state, self.problem, self.numbers]
         settings = widgets.HBox([self._network, self._fit])
         settings.add_class("pnb-settings")
-        work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), widgets.VBox([self.estimate, buttons, *news, live])])
+        run = widgets.VBox([self.estimate, buttons, *news, live, self.after])  # the summary comes last and moves no picture
+        work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), run])
         work.add_class("pnb-work")
         self.method.add_class("pnb-method")
         return widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Reconstruct")), self.scan, self.method, work])

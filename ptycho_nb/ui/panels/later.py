@@ -55,6 +55,12 @@ class Later(Generic[P]):
                     self.widget.children = [self._panel.widget]
             return self._panel
 
+    @property
+    def made(self) -> P | None:
+        """The one there is; waits for one that is being made."""
+        with self._lock:
+            return self._panel
+
     def close(self) -> None:
         """Take the place and its panel away."""
         with self._lock:

@@ -143,7 +143,7 @@ def test_the_quickstart_runs_and_shows_the_panels(lab):
 
 def test_a_wrong_entry_is_told_and_start_waits_for_it(lab):
     lab.tab.fill("Epochs", "0")
-    assert "epochs is 0; it must be" in lab.tab.find("[role=alert]:not(:empty)").first.inner_text()
+    assert "Epochs is 0; it must be" in lab.tab.find("[role=alert]:not(:empty)").first.inner_text()
     lab.tab.wait_text(re.compile(r"\b1 problem\b"))
     assert lab.tab.button("Start").is_disabled()
     lab.tab.fill("Epochs", "9999")

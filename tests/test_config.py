@@ -156,6 +156,13 @@ def test_a_number_is_told_without_quotes_and_an_empty_field_as_empty(given, said
     assert refusal(TrainingConfig, epochs=given) == f"TrainingConfig.epochs is {said}; it must be a whole number in 1 to 10000."
 
 
+@pytest.mark.parametrize(("given", "hint"), [("0,1", "0.1"), (" -,5e3 ", "-.5e3"), ("1,000,000", None), ("a,5", None), ([0, 1], None)])
+def test_a_fraction_with_a_comma_is_told_how_to_write_it(given, hint):
+    end = "." if hint is None else f", with a decimal point: {hint}."
+    assert refusal(TrainingConfig, learning_rate=given).endswith(f"; it must be a number in 1e-07 to 1{end}")
+    assert "point" not in refusal(TrainingConfig, epochs=given)
+
+
 def test_a_pattern_width_is_even():
     assert refusal(SimulationConfig, N=65) == "SimulationConfig.N is 65; it must be even, as 64 or 66."
     assert SimulationConfig(N=66).N == 66

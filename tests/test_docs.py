@@ -60,6 +60,15 @@ def test_every_config_has_its_settings():
     assert re.findall(r"^```\{settings\} (\w+)$", (DOCS / "settings.md").read_text(), re.MULTILINE) == list(PARTS)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("sphinx") is None, reason="the extra docs is not installed")
+def test_a_unit_of_one_is_singular():
+    spec = importlib.util.spec_from_file_location("from_the_code", DOCS / "_extensions" / "from_the_code.py")
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    given = [(" waves", 1.0), (" waves", 0.0), (" s", 1), (" px", 1), (" photons", 1e6), ("", 1)]
+    assert [pages._counted(*one) for one in given] == [" wave", " waves", " s", " px", " photons", ""]
+
+
 @pytest.mark.parametrize("page", ["words", "teaching"])
 def test_settings_that_a_page_names_are_there(page):
     named = re.findall(r"`(\w+Config)\.(\w+)`", (DOCS / f"{page}.md").read_text())

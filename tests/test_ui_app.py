@@ -19,6 +19,8 @@ from ptycho_nb.readers import save_scan
 from ptycho_nb.ui import App
 from ptycho_nb.ui.app import EMPTY, LARGE, TITLES
 from ptycho_nb.ui.drawing import OwnKeys
+from ptycho_nb.ui.panels import PatternPanel
+from ptycho_nb.ui.panels.later import Later
 from ptycho_nb.ui.panels.reconstruct import forecast
 
 SCAN = tiny_scan(N=32)
@@ -48,6 +50,37 @@ def test_without_a_scan_every_panel_says_where_to_get_one():
     assert app.scan is None
     assert app.result is None
     assert app.panels.reconstruct.controls.start.disabled
+
+
+def test_a_panel_that_was_never_looked_at_is_made_when_its_tab_is():
+    before = len(_instances)
+    app = App()
+    assert len(_instances) - before < 600
+    tab = app.panels.tab
+    for number in (2, 3, 4):
+        assert tab.children[number].children == ()
+        tab.selected_index = number
+        (panel,) = tab.children[number].children
+        assert "pnb-panel" in panel._dom_classes
+
+
+def test_a_panel_that_is_first_asked_for_by_many_threads_is_one():
+    made = []
+    place = Later(lambda: (time.sleep(0.1), made.append(PatternPanel()), made[-1])[-1])
+    threads = [threading.Thread(target=lambda: place.panel) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert place.widget.children == (made[0].widget,)
+    place.close()
+
+
+def test_a_panel_that_is_asked_for_at_a_closed_place_leaves_nothing():
+    place = Later(PatternPanel)
+    place.close()
+    place.panel.show(SCAN)
 
 
 def test_each_panel_keeps_the_keys_pressed_in_it():

@@ -105,6 +105,13 @@ def test_foreign_text_stays_text_in_content_and_in_attributes():
     assert len(page) < 6000
 
 
+def test_the_arrows_of_dropdowns_are_light_in_the_dark_in_every_panel_by_one_rule():
+    rule = '[data-jp-theme-light="false"] .pnb-panel .widget-dropdown > select'
+    assert rule in ptycho_nb.ui.drawing.STYLE
+    sources = Path(ptycho_nb.ui.__file__).parent.rglob("*.py")
+    assert sum(path.read_text().count(rule) for path in sources) == 1
+
+
 def test_one_module_alone_writes_html():
     folder = Path(ptycho_nb.ui.__file__).parent
     writers = {p.name for p in folder.rglob("*.py") if re.search(r"\bwidgets\.HTML|\bHTML(Math)?\(|import .*\bHTML\b", p.read_text())}

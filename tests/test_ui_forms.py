@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 
@@ -82,20 +83,39 @@ def test_every_field_has_label_unit_help_and_a_plain_control(kind):
 
 
 @pytest.mark.parametrize(("kind", "setting"), NUMBERS, ids=[f"{kind.__name__}.{s.name}" for kind, s in NUMBERS])
-def test_a_wrong_number_is_told_under_its_field_in_the_configs_own_words(kind, setting):
+def test_a_wrong_number_is_told_under_its_field_in_the_configs_own_words_by_its_label(kind, setting):
     form = Form(kind())
     for wrong in ("much", str((setting.le or 0) * 10 + 1), "nan"):
         form.fields[setting.name].box.value = wrong
         sentence = kind.problems({setting.name: wrong})[setting.name]
-        assert form.problems == {setting.name: sentence}
+        told = sentence.replace(f"{kind.__name__}.{setting.name}", setting.label)
+        assert told.startswith(f"{setting.label} is ")
+        assert form.problems == {setting.name: told}
         assert 'role="alert"' in news(form, setting.name)
-        assert sentence.partition("is ")[0] in news(form, setting.name)
-        with pytest.raises(ConfigError, match=setting.name):
+        assert told in html.unescape(news(form, setting.name))
+        with pytest.raises(ConfigError, match=re.escape(told)):
             _ = form.config
     form.set(kind())
     assert form.problems == {}
     assert news(form, setting.name) == ""
     form.close()
+
+
+def test_a_field_that_is_compared_to_another_speaks_of_both_by_their_labels():
+    form = Form(ViewConfig())
+    form.fields["phase_low"].box.value, form.fields["phase_high"].box.value = "1", "0.5"
+    assert form.problems == {"phase_high": "Phase to is 0.5; it must lie above Phase from, or be empty."}
+    form.close()
+
+
+def test_what_was_entered_is_told_as_it_is_even_where_it_is_a_name_of_the_config(training):
+    training.fields["epochs"].box.value = "TrainingConfig.epochs; seed"
+    assert training.problems["epochs"] == "Epochs is 'TrainingConfig.epochs; seed'; it must be a whole number in 1 to 10000."
+
+
+def test_a_comma_in_a_number_gets_a_hint(training):
+    training.fields["learning_rate"].box.value = "0,1"
+    assert training.problems["learning_rate"] == "Learning rate is '0,1'; it must be a number in 1e-07 to 1, with a decimal point: 0.1."
 
 
 def test_an_empty_box_is_none_where_that_is_allowed_and_a_problem_elsewhere(training):
@@ -217,6 +237,19 @@ def test_settings_go_to_a_file_and_come_back(tmp_path, training, name):
     training.reset.click()
     file.load.click()
     assert training.config == TrainingConfig(epochs=7)
+    file.close()
+
+
+def test_the_path_that_is_told_has_no_detour_and_is_that_of_the_file(tmp_path, training):
+    (tmp_path / "far" / "here").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "here")
+    file = SettingsFile({"training": training})
+    for way, end in (("far/here/../..", ""), ("link/..", "far")):
+        file.path.value = f"{tmp_path}/{way}/mine.yaml"
+        file.save.click()
+        path = tmp_path / end / "mine.yaml"
+        assert file.news.value == f"Saved: {path}"
+        assert path.exists()
     file.close()
 
 

@@ -131,7 +131,7 @@ def test_a_wrong_limit_is_said_under_its_field_and_the_last_view_stays(make):
     panel = make(made(), SCAN)
     before = panel.view
     edit(panel, amplitude_high="0.2", amplitude_low="0.5")
-    assert "above amplitude_low" in panel.form.problems["amplitude_high"]
+    assert "above Amplitude from" in panel.form.problems["amplitude_high"]
     assert panel.view is before
     with pytest.raises(ConfigError):
         _ = panel.config

@@ -173,16 +173,43 @@ def test_each_method_has_its_line_and_shows_its_own_settings(make):
         assert panel.controls.shown == set(METHODS[method].sections)
 
 
+def test_the_forms_of_a_method_are_made_when_it_is_chosen_and_show_the_settings_given(make):
+    panel = make(method="Iterative")
+    places = panel.controls.forms.places
+    assert [name for name, place in places.items() if place.made is not None] == ["refinement"]
+    panel.controls.method.value = "Network, then iterative"
+    assert all(place.made is not None and place.widget.children == (place.made.widget,) for place in places.values())
+    assert panel.configs["training"] == SHORT[0]
+    assert panel.configs["model"] == SHORT[1]
+
+
+def test_a_form_that_is_first_asked_for_in_a_run_cannot_be_edited_before_its_end(make):
+    panel = make(*ENDLESS, method="Iterative")
+    panel.controls.start.click()
+    assert begun(panel)
+    assert panel.controls.forms["model"].disabled
+    panel.stop()
+    assert panel.wait()
+    assert until(lambda: not panel.controls.forms["model"].disabled)
+
+
+def test_the_summary_of_a_run_stands_below_the_pictures_and_pushes_none_away(make):
+    controls = make().controls
+    run = controls.widget.children[-1].children[-1]
+    assert controls.loss.widget in run.children[-2].children
+    assert run.children[-1] is controls.after
+
+
 def test_problems_are_counted_and_start_waits_for_them(make):
     panel = make()
     fields = panel.controls.forms["refinement"].fields
     fields["epochs"].box.value, fields["batch_size"].box.value = "0", "many"
-    assert "2 problems to solve before Start: RefinementConfig.epochs is 0;" in panel.controls.state.value
+    assert "2 problems to solve before Start. Iterative fit: Epochs is 0;" in panel.controls.state.value
     assert "a setting has a problem" in panel.controls.code.value
     assert panel.controls.start.disabled
     panel.controls.start.click()
     assert panel.result is None
-    assert "epochs" in panel.controls.problem.value
+    assert "Epochs" in panel.controls.problem.value
     panel.controls.method.value = "Network"  # whose settings are fine
     assert not panel.controls.start.disabled
 

@@ -443,6 +443,7 @@ def test_names_of_strangers_are_text_everywhere(make, home):
     assert one.scan.name == HOSTILE
     click(one, one.controls.look.button)
     one.controls.browser.show(home / HOSTILE)
+    one.controls.choose.selected_index = 1  # the form is there too
     panes = [w for w in _instances.values() if isinstance(w, Pane)]
     assert not [p.value for p in panes if "<img src=x" in p.value]
     assert "&lt;img" in one.controls.mapping.title.value
@@ -459,11 +460,19 @@ def test_simulate_makes_the_scan_of_the_form_and_its_code(make):
     assert same(executed(one.python), one.scan)
 
 
+def test_the_form_of_a_simulation_is_there_once_it_is_looked_at(make):
+    one = make()
+    (place, _) = one.controls.choose.parts[1].children
+    assert place.children == ()
+    one.controls.choose.selected_index = 1
+    assert place.children == (one.controls.form.widget,)
+
+
 def test_a_wrong_setting_of_the_simulation_is_told(make):
     one = make()
     one.controls.form.fields["N"].box.value = "7"
     click(one, one.controls.simulate)
-    assert "SimulationConfig.N is 7;" in shown(one.controls.problem)
+    assert "Pattern width is 7;" in shown(one.controls.problem)
     assert one.scan is None
 
 
@@ -787,7 +796,8 @@ def test_a_failure_is_one_sentence_and_the_panel_lives(make, monkeypatch, caplog
 def test_every_control_has_a_name_and_a_tip(make):
     one = opened(make(), "unknown.npz")
     kinds = (ipywidgets.Button, ipywidgets.Text, ipywidgets.Dropdown, ipywidgets.Select)
-    controls = [w for w in _instances.values() if isinstance(w, kinds) and w is not one.controls.form.preset]
+    preset = one.controls.form.preset
+    controls = [w for w in _instances.values() if isinstance(w, kinds) and w is not preset]
     assert len(controls) > 30
     assert [w for w in controls if not w.description or not w.tooltip] == []
 

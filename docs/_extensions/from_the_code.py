@@ -51,7 +51,7 @@ class SettingsTable(SphinxDirective):
     def _row(self, config: type[Config], setting: Setting) -> nodes.row:
         anchor = make_id(self.env, self.state.document, f"{config.__name__}-{setting.name}", setting.name)
         unit = "" if setting.unit == NO_UNIT else f" {setting.unit}"
-        default = "empty" if setting.default is None else f"{_plain(setting.default)}{unit}"
+        default = "empty" if setting.default is None else f"{_plain(setting.default)}{_counted(unit, setting.default)}"
         name = nodes.paragraph("", "", nodes.strong(text=setting.label), nodes.Text(" "), nodes.literal(text=setting.name))
         words = (default, f"{setting.allowed}{f', in{unit}' if unit else ''}", setting.help)
         cells = (name, *(nodes.paragraph(text=word) for word in words))
@@ -107,6 +107,11 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _counted(unit: str, value: Any) -> str:
+    """The unit as it follows a value: 1 wave, 2 waves; a symbol, as s, has no plural."""
+    return unit.removesuffix("s") if value == 1 and len(unit.strip()) > 2 else unit
 
 
 def _presets(config: type[Config]) -> list[nodes.Node]:

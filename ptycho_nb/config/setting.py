@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class Config(BaseModel):
         if name not in known:
             return unknown(f"{cls.__name__} setting", name, known) if name else f"{cls.__name__}: {detail['msg']}."
         wanted = detail["msg"] if detail["type"] == TOLD else f"it must be {known[name].allowed}"
-        return f"{cls.__name__}.{name} is {_found(detail['input'])}; {wanted}."
+        return f"{cls.__name__}.{name} is {_found(detail['input'])}; {wanted}{_pointed(detail['input'], known[name])}."
 
     @classmethod
     def presets(cls) -> tuple[str, ...]:
@@ -151,6 +152,12 @@ def _found(value: Any) -> str:
     said = str(value).strip()
     said = said if len(said) <= 40 else said[:37] + "…"
     return "empty" if value is None or not said else repr(said) if isinstance(value, str) and not _is_number(said) else said
+
+
+def _pointed(value: Any, setting: Setting) -> str:
+    """How a fraction that was written with a comma is written."""
+    fraction = isinstance(value, str) and re.fullmatch(r"\s*([-+]?\d*,\d+)([eE][-+]?\d+)?\s*", value)
+    return f", with a decimal point: {value.strip().replace(',', '.')}" if fraction and setting.kind is float else ""
 
 
 def _is_number(text: str) -> bool:

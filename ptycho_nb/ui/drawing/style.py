@@ -40,6 +40,9 @@ STYLE = tag(
 .pnb-form .widget-hbox > .widget-text { flex: 1 1 0; min-width: 0; width: auto; }
 .pnb-form .widget-hslider { overflow: visible; margin-right: 10px; }
 .pnb-panel input:placeholder-shown { text-overflow: ellipsis; }
+[data-jp-theme-light="false"] .pnb-panel .widget-dropdown > select {
+  background-image: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+viewBox='0 0 18 18'%3E%3Cpath fill='none' stroke='%23ddd' stroke-width='1.6' d='M5 7l4 4 4-4'/%3E%3C/svg%3E"); }
 .pnb-news { grid-column: 1 / -1; }
 .pnb-changed { color: var(--jp-ui-font-color2, #666); padding-left: 144px; font-size: 0.92em; }
 .pnb-problem, .pnb-panel .pnb-alert { font-weight: 600;

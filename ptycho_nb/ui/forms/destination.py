@@ -25,7 +25,7 @@ class Destination:
         self._asked: Path | None = None
 
     def path(self, name: str) -> Path:
-        """Where a name leads.
+        """Where a name leads, without the ``..`` in it.
 
         Raises
         ------
@@ -35,11 +35,13 @@ class Destination:
         if "\x00" in name or os.path.basename(name) in ("", ".", "..", "~"):
             raise InputError(f"This is no file name; write one such as {self._example}.")
         try:
-            return Path(name).expanduser().absolute()
+            path = Path(name).expanduser().absolute()
         except RuntimeError:
             raise InputError("There is no such user; write the folder in full.") from None
         except OSError:
             raise InputError("The folder that the kernel works in is gone; write the folder in full.") from None
+        # the folder above a link is that of what it leads to
+        return Path(os.path.realpath(path.parent), path.name) if ".." in path.parts else path
 
     def may_write(self, path: Path, button: str) -> bool:
         """Whether nothing is there, or it was said twice that it is to be replaced."""

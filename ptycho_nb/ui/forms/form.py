@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -33,7 +34,7 @@ class Form(Generic[C]):
     fields : dict of str to Field
         By the setting's name.
     problems : dict of str to str
-        A sentence for each field that cannot take what was entered.
+        A sentence for each field that cannot take what was entered, by its label: names are for Python.
     """
 
     def __init__(self, config: C, title: str | None = None) -> None:
@@ -75,7 +76,10 @@ class Form(Generic[C]):
         ConfigError
             A field cannot take what was entered; ``problems`` holds the sentences.
         """
-        return self.kind(**self._values())
+        try:
+            return self.kind(**self._values())
+        except ConfigError as error:
+            raise ConfigError.of(self._by_label(error.problems)) from None
 
     def shows(self, config: Config) -> bool:
         """Whether this is what it says."""
@@ -142,7 +146,7 @@ class Form(Generic[C]):
         if self._quiet:
             return
         values = self._values()
-        self.problems = self.kind.problems(values)
+        self.problems = self._by_label(self.kind.problems(values))
         good = self.kind(**{name: value for name, value in values.items() if name not in self.problems})
         changed = good.changes()
         for name, field in self.fields.items():
@@ -152,6 +156,16 @@ class Form(Generic[C]):
         self._name_preset(None if self.problems else good)
         for listener in list(self._listeners):
             listener()
+
+    def _by_label(self, problems: Mapping[str, str]) -> dict[str, str]:
+        """The config's sentences as one reads them beside the fields."""
+        return {name: self._labelled(name, sentence) for name, sentence in problems.items()}
+
+    def _labelled(self, name: str, sentence: str) -> str:
+        """With the label of this field, and of those that it is compared to; what was entered stays as it is."""
+        found, mark, wanted = sentence.removeprefix(f"{self.kind.__name__}.{name}").rpartition("; ")
+        labels = {s.name: s.label for s in self.kind.settings()}
+        return f"{labels[name]}{found}{mark}{re.sub(r'[a-z_]+', lambda word: labels.get(word[0], word[0]), wanted)}"
 
     def _name_preset(self, config: Config | None) -> None:
         name = next((name for name, preset in self._presets().items() if preset == config), OWN)

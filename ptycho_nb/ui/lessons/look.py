@@ -24,9 +24,6 @@ LOOK = tag(
 .pnb-steps .pnb-pictures img { width: 196px; }
 .pnb-steps figcaption { max-width: 196px; }
 .pnb-exchange .pnb-pictures img { width: 176px; }
-[data-jp-theme-light="false"] .pnb-panel .widget-dropdown > select {
-  background-image: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
-viewBox='0 0 18 18'%3E%3Cpath fill='none' stroke='%23ddd' stroke-width='1.6' d='M5 7l4 4 4-4'/%3E%3C/svg%3E"); }
 .pnb-duel .pnb-pictures img, .pnb-duel figcaption { width: 168px; }
 """),
 )

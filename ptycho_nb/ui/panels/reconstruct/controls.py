@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import ipywidgets as widgets
 
-from ptycho_nb.config import CONFIGS, Config, RefinementConfig
+from ptycho_nb.config import Config, RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import State
 from ptycho_nb.quantities import several
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import STYLE, Fold, LossFrame, OwnKeys, Pane, PreviewFrame, close_all, tag
-from ptycho_nb.ui.forms import Form, SettingsFile
+from ptycho_nb.ui.forms import SettingsFile
+from ptycho_nb.ui.panels.reconstruct.forms import TITLES, Forms
 from ptycho_nb.ui.panels.reconstruct.freedoms import FreedomCheck
 from ptycho_nb.ui.panels.reconstruct.methods import METHODS
 from ptycho_nb.ui.panels.run import Run
 
-TITLES = {
-    "training": "Training",
-    "model": "Network",
-    "data": "Groups of patterns",
-    "inference": "Stitching",
-    "refinement": "Iterative fit",
-}
 FOLDED = ("model", "data", "inference")  # below the training, one opened at a time
 TWICE = "Device and time limit are set for each part: the training and the fit."
 MOST_MORE = 10_000  # epochs
@@ -40,8 +33,8 @@ class Controls:
     ----------
     widget : widgets.VBox
         All of them.
-    forms : dict of str to Form
-        By section.
+    forms : mapping of str to Form
+        By section; made as they are asked for.
     """
 
     def __init__(
@@ -50,8 +43,9 @@ class Controls:
         configs: Mapping[str, Config],
         wanted: Callable[[], tuple[Scan, RefinementConfig]],
         use: Callable[[RefinementConfig], object],
+        edited: Callable[[], None],
     ) -> None:
-        self.forms: dict[str, Form[Any]] = {name: Form(configs.get(name, CONFIGS[name]()), title) for name, title in TITLES.items()}
+        self.forms = Forms(configs, edited)
         self.method = widgets.RadioButtons(
             options=[(f"{name}: {way.line}", name) for name, way in METHODS.items()],
             value=method,
@@ -79,10 +73,10 @@ class Controls:
         self.loss, self.preview = LossFrame(), PreviewFrame()
         self.freedoms = FreedomCheck(wanted, use)
         self._asks = Fold([self.freedoms.widget], titles=("What the data ask for",), selected_index=None)
-        folded = [self.forms[name].widget for name in FOLDED]
+        folded = [self.forms.places[name].widget for name in FOLDED]
         self._folded = Fold(folded, titles=[TITLES[name] for name in FOLDED], selected_index=None)
-        self._network = widgets.VBox([self.forms["training"].widget, self._folded])
-        self._fit = widgets.VBox([self.forms["refinement"].widget, self._asks])
+        self._network = widgets.VBox([self.forms.places["training"].widget, self._folded])
+        self._fit = widgets.VBox([self.forms.places["refinement"].widget, self._asks])
         self.widget = self._built()
         self.widget.add_class("pnb-panel")
         self.arrange()
@@ -94,10 +88,11 @@ class Controls:
         live = widgets.HBox([self.loss.widget, self.preview.pane])
         live.add_class("pnb-live")
         self._elsewhere.add_class("pnb-bar")
-        news = [self._elsewhere, self.state, self.problem, self.numbers, self.after]
+        news = [self._elsewhere, self.state, self.problem, self.numbers]
         settings = widgets.HBox([self._network, self._fit])
         settings.add_class("pnb-settings")
-        work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), widgets.VBox([self.estimate, buttons, *news, live])])
+        run = widgets.VBox([self.estimate, buttons, *news, live, self.after])  # the summary comes last and moves no picture
+        work = widgets.HBox([widgets.VBox([self.twice, settings, extras]), run])
         work.add_class("pnb-work")
         self.method.add_class("pnb-method")
         return widgets.VBox([Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Reconstruct")), self.scan, self.method, work])
@@ -110,12 +105,16 @@ class Controls:
     @property
     def problems(self) -> dict[str, str]:
         """A sentence for each field of the chosen method that cannot take what was entered."""
-        return {f"{name}.{field}": text for name in self.sections for field, text in self.forms[name].problems.items()}
+        told = self.forms.problems
+        return {f"{name}.{field}": text for name in self.sections for field, text in told[name].items()}
 
     def arrange(self) -> None:
         """Show the settings of the chosen method and no others, and which folds hide a problem."""
+        for name in self.sections:
+            _ = self.forms[name]  # there from now on
+        told = self.forms.problems
         for number, name in enumerate(FOLDED):
-            self._folded.count_problems(number, len(self.forms[name].problems))
+            self._folded.count_problems(number, len(told[name]))
         self._network.layout.display = None if "training" in self.sections else "none"
         self._fit.layout.display = None if "refinement" in self.sections else "none"
         self.twice.layout.display = None if len(self.shown) == len(TITLES) else "none"
@@ -146,8 +145,10 @@ class Controls:
     @property
     def _unsolved(self) -> str:
         """How many problems keep Start waiting, and the first of them."""
-        problems = list(self.problems.values())
-        return f" · {several(len(problems), 'problem')} to solve before Start: {problems[0]}" if problems else ""
+        if not (problems := self.problems):
+            return ""
+        where, first = next(iter(problems.items()))
+        return f" · {several(len(problems), 'problem')} to solve before Start. {TITLES[where.partition('.')[0]]}: {first}"
 
     def reflect(self, state: State, doing: str, ready: bool, resumable: bool) -> None:
         """Say the state in words, and which buttons and fields can be used in it."""
@@ -159,9 +160,7 @@ class Controls:
         self.stop.disabled = not busy or state is State.STOPPING
         self.go_on.disabled = self.more.disabled = busy or not ready or not resumable
         self.method.disabled = self.file.disabled = busy
-        for form in self.forms.values():
-            if form.disabled is not busy:
-                form.disabled = busy
+        self.forms.disable(busy)
 
     def tell_others(self, runs: Sequence[Run]) -> None:
         """Say which runs of other panels are under way, with the button that ends them."""
@@ -179,8 +178,7 @@ class Controls:
     def close(self) -> None:
         """Take every widget away."""
         self.freedoms.task.close()
-        for form in self.forms.values():
-            form.close()
+        self.forms.close()
         close_all(self.widget)
 
 

@@ -52,7 +52,7 @@ class ReconstructPanel:
 
     def __init__(self, scan: Scan | None = None, *configs: Config, method: str = "Iterative", source: Source = None) -> None:
         scan = runnable(scan)
-        self.controls = Controls(known(method), by_section(configs), self._asked, self.set)
+        self.controls = Controls(known(method), by_section(configs), self._asked, self.set, self._edited)
         self.progress = ProgressFrame(self.controls.numbers)
         self.drawer = Drawer([self.progress, self.controls.loss, self.controls.preview])
         screen = Screen(self._say, self.controls.problem.put, self._begin_part, self._prepare, self._sum_up, self.controls.tell_others)
@@ -73,8 +73,6 @@ class ReconstructPanel:
         c.stop.on_click(lambda _: self.stop())
         c.stop_others.on_click(lambda _: self._runner.stop_others())
         c.method.observe(lambda _: self._edited(), "value")
-        for form in c.forms.values():
-            form.on_change(self._edited)
         c.preview.on_seen(self._runner.film)
         self._runner.on_end(lambda run: self.remains.keep(run.result, run.histories))
         self._edited()

@@ -11,6 +11,7 @@ from ptycho_nb.config import SimulationConfig
 from ptycho_nb.scan import Scan
 from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, close_all, tag
 from ptycho_nb.ui.forms import Form, Source
+from ptycho_nb.ui.panels.later import Later
 from ptycho_nb.ui.panels.scan import overview
 from ptycho_nb.ui.panels.scan.browser import Browser
 from ptycho_nb.ui.panels.scan.look import QuickLook
@@ -32,7 +33,7 @@ class Controls:
 
     def __init__(self) -> None:
         self.browser, self.mapping = Browser(), FieldMap()
-        self.form = Form(SimulationConfig(), "Simulate a scan")
+        self._simulation = Later(lambda: Form(SimulationConfig(), "Simulate a scan"))
         self.simulate = widgets.Button(description="Simulate", tooltip="Make this scan up, with photon noise", button_style="primary")
         self.scan, self.state, self.problem = Pane(kind="scan"), Pane(role="status", kind="state"), Pane(role="alert", kind="problem")
         self.facts, self.notes, self.findings = Pane(kind="facts"), Pane(kind="notes"), Pane(kind="findings")
@@ -44,7 +45,9 @@ class Controls:
 
     def _built(self) -> widgets.VBox:
         self.choose = Fold(
-            [self.browser.widget, widgets.VBox([self.form.widget, self.simulate])], titles=("Open a file", "Simulate"), selected_index=0
+            [self.browser.widget, widgets.VBox([self._simulation.widget, self.simulate])],
+            titles=("Open a file", "Simulate"),
+            selected_index=0,
         )
         words = widgets.HBox([self.facts, widgets.VBox([self.findings, self.notes])])
         pictures = widgets.HBox([self.patterns.widget, self.positions])
@@ -58,9 +61,16 @@ class Controls:
         head = [Pane(STYLE, kind="style"), OwnKeys(), Pane(tag("h3", "Scan")), self.scan]
         return widgets.VBox([*head, self.choose, self.mapping.widget, self.state, self.problem, self._seen])
 
+    @property
+    def form(self) -> Form[SimulationConfig]:
+        """What to simulate; made when it is first asked for."""
+        return self._simulation.panel
+
     def _watch(self) -> None:
-        """The list of files refreshes itself while it can be seen."""
+        """The list of files refreshes itself while it can be seen, and the form is there once it is."""
         self.browser.watch(self.choose.selected_index == 0)
+        if self.choose.selected_index == 1:
+            _ = self.form
 
     def show(self, scan: Scan, source: Source) -> None:
         """Make room for this scan; what is seen of it comes later."""
@@ -93,5 +103,5 @@ class Controls:
     def close(self) -> None:
         """Take every widget away."""
         self.browser.close()
-        self.form.close()
+        self._simulation.close()
         close_all(self.widget)

@@ -1,9 +1,8 @@
-"""App: the panels in one cell, and what passes between them."""
+"""The desk: the panels in one cell, and what passes between them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,10 +12,10 @@ from ptycho_nb.errors import InputError
 from ptycho_nb.files import StrPath
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
-from ptycho_nb.ui.drawing import STYLE, Keepsake, Pane, bundle_of, close_all, load_ahead, tag
+from ptycho_nb.ui.drawing import STYLE, Pane, close_all, tag
 from ptycho_nb.ui.forms import Origin, Source, earlier_and_later, files_of, origin, same_origin
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, RunsPanel, ScanPanel
-from ptycho_nb.ui.panels.remains import bundle
+from ptycho_nb.ui.panels.later import Later
 from ptycho_nb.ui.panels.run import Run
 from ptycho_nb.ui.panels.task import Task
 
@@ -55,6 +54,7 @@ class Desk:
         self._place()
         self._ask(False)
         self.large.observe(self._enlarge, "value")
+        self.tab.observe(lambda change: self._turn_to(change["new"]), "selected_index")
         self.reset.on_click(lambda _: self._ask(True))
         self.keep.on_click(lambda _: self._ask(False))
         self.sure.on_click(lambda _: self._clear())
@@ -74,15 +74,41 @@ class Desk:
         self._origin: Origin = None
         self._anew = ""
         self.scan, self.reconstruct = ScanPanel(), ReconstructPanel()
-        self.object, self.patterns, self.runs = ObjectPanel(), PatternPanel(), RunsPanel()
+        self._object, self._patterns, self._runs = Later(ObjectPanel), Later(PatternPanel), Later(self._table)
+        self._places = self.scan, self.reconstruct, self._object, self._patterns, self._runs
         self.scan.on_scan(self._take_scan)
         self.reconstruct.on_begin(self._begun)
         self.reconstruct.on_end(self._ended)
-        self.runs.on_forget(self._forgot)
-        self.tab.children = [panel.widget for panel in self.panels]
+        self.tab.children = [place.widget for place in self._places]
         self.tab.titles = TITLES
         self.tab.selected_index = 0
         self.say(EMPTY)
+
+    def _table(self) -> RunsPanel:
+        runs = RunsPanel()
+        runs.on_forget(self._forgot)
+        return runs
+
+    @property
+    def object(self) -> ObjectPanel:
+        """Results to look at; made when it is first asked for, as the next two are."""
+        return self._object.panel
+
+    @property
+    def patterns(self) -> PatternPanel:
+        """Patterns measured and explained."""
+        return self._patterns.panel
+
+    @property
+    def runs(self) -> RunsPanel:
+        """Runs to compare."""
+        return self._runs.panel
+
+    def _turn_to(self, number: int | None) -> None:
+        """What a tab shows is there once it is looked at."""
+        place = None if number is None else self._places[number]
+        if isinstance(place, Later):
+            _ = place.panel
 
     @property
     def panels(self) -> tuple[ScanPanel, ReconstructPanel, ObjectPanel, PatternPanel, RunsPanel]:
@@ -188,8 +214,8 @@ class Desk:
 
     def _begin_anew(self) -> None:
         self.say("Resetting …")
-        for panel in self.panels:
-            panel.close()
+        for place in self._places:
+            place.close()
         self.problem.put()
         self._later = ""
         self._place()
@@ -203,98 +229,6 @@ class Desk:
         """Stop what runs; leave no widget and no thread behind."""
         self._closing.set()
         self._task.close()
-        for panel in self.panels:
-            panel.close()
+        for place in self._places:
+            place.close()
         close_all(self.widget)
-
-
-class App:
-    """The whole workflow in a cell: load or simulate a scan, reconstruct, look, compare, export.
-
-    One kernel has one desk of panels. ``App()`` in a second cell, or after a reload of the
-    page, shows it again with the run that is under way or was the last; what is given anew
-    is taken up unless a run is under way.
-
-    Parameters
-    ----------
-    scan : Scan, SimulationConfig or path, optional
-        What to begin with.
-    configs : configs
-        Settings to begin with, one of a kind; what is left out stays.
-    method : str, optional
-        "Iterative", "Network" or "Network, then iterative".
-
-    Raises
-    ------
-    InputError
-        There is no such method.
-    """
-
-    def __init__(self, scan: Given | None = None, *configs: Config, method: str | None = None) -> None:
-        self._desk = DESKS.current()
-        self._desk.take(scan, configs, method)
-
-    @property
-    def scan(self) -> Scan | None:
-        """The scan that is loaded."""
-        return self._desk.scan.scan
-
-    @property
-    def result(self) -> Reconstruction | None:
-        """Of the last run that gave one."""
-        return self._desk.result
-
-    @property
-    def panels(self) -> Desk:
-        """The panels: ``.scan``, ``.reconstruct``, ``.object``, ``.patterns``, ``.runs``."""
-        return self._desk
-
-    def close(self) -> None:
-        """Stop what runs and take every panel away; the next ``App()`` begins anew."""
-        DESKS.leave(self._desk)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """The panels; a picture of the last result, or else of the scan, where widgets cannot be shown."""
-        desk = self._desk
-        still = desk.scan._repr_mimebundle_() if self.result is None else bundle(self.result)
-        return dict(still) | bundle_of(self, desk.widget, more=": run this cell to see the panels")
-
-    def _ipython_display_(self) -> None:
-        """The panels, and under them plain outputs for the pictures that stay."""
-        shown = self._repr_mimebundle_()
-        if self.result is not None:  # its picture stands below
-            shown.pop("image/png", None)
-        Keepsake().show(shown)
-        self._desk.reconstruct.remains.show()
-        self._desk.reconstruct.remains.keep(self.result)
-        load_ahead()
-
-    def __repr__(self) -> str:
-        scan = self.scan
-        return f"<App: {'no scan yet' if scan is None else scan.name}>"
-
-
-class _Desks:
-    """The desk of this kernel."""
-
-    def __init__(self, make: Callable[[], Desk]) -> None:
-        self._make, self._lock = make, threading.Lock()
-        self._desk: Desk | None = None
-
-    def current(self) -> Desk:
-        """The one there is, or a new one."""
-        with self._lock:
-            if self._desk is None:
-                self._desk = self._make()
-            return self._desk
-
-    def leave(self, desk: Desk) -> None:
-        """Close it; closed ones stay closed."""
-        with self._lock:
-            if self._desk is not desk:
-                return
-            self._desk = None
-        desk.close()  # without the lock: a listener of the run that it waits for may ask for an App
-
-
-DESKS = _Desks(Desk)

@@ -27,7 +27,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ptycho_nb import InputError, SimulationConfig, refine
-from ptycho_nb.model.storage import write_tensors
 from ptycho_nb.quick_look import unseen
 from ptycho_nb.quick_look.finish import KIND, WEIGHTS, Rough, trained
 from ptycho_nb.quick_look.look import recipe
@@ -35,6 +34,7 @@ from ptycho_nb.quick_look.unet import FinishingNet
 from ptycho_nb.simulate.experiment import Experiment, simulate_mask, simulate_positions
 from ptycho_nb.simulate.objects import OBJECTS, unit
 from ptycho_nb.simulate.probes import simulate_probe
+from ptycho_nb.storage import write_tensors
 
 EPOCHS = (2, 3, 4, 6, 8, 12)  # of the rough fits
 SIDE, BATCH, RATE = 128, 8, 2e-3  # px of a cut, cuts in a step, greatest step size

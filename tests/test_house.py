@@ -19,6 +19,7 @@ FLOORS = (  # from the ground up; within a floor a room imports those to its lef
         "quantities",
         "markup",
         "files",
+        "storage",
         "memory",
         "machine",
         "config",

@@ -86,6 +86,11 @@ except ImportError as error:
     assert "\n" not in said
 
 
+@pytest.mark.parametrize("name", ["refine", "quick_look", "rank_orientations"])
+def test_a_fit_and_a_look_need_no_lightning(name):
+    assert fresh(f"import sys, ptycho_nb; ptycho_nb.{name}; print('lightning' in sys.modules)") == "False"
+
+
 @pytest.mark.parametrize("name", ptycho_nb.PUBLIC)
 def test_every_public_name_loads(name):
     assert getattr(ptycho_nb, name).__name__ == name

@@ -20,11 +20,11 @@ from ptycho_nb.losses import LOSSES, total_variation
 from ptycho_nb.machine import computes_in_bfloat16
 from ptycho_nb.model.facts import ScanFacts
 from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
-from ptycho_nb.model.storage import Stored, check_fit, fill, read_tensors, write_tensors
 from ptycho_nb.network import FLAT, Size, acquaint, build_network, centre, outline, surround
 from ptycho_nb.patches import take, totals
 from ptycho_nb.physics import diffract, intensity
 from ptycho_nb.scan import Scan
+from ptycho_nb.storage import Stored, check_fit, fill, read_tensors, write_tensors
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.history import History
 from ptycho_nb.machine import borrowed_threads, computes_in_bfloat16, pick_device
-from ptycho_nb.model.storage import fill, read_tensors
 from ptycho_nb.quick_look.unet import MULTIPLE, FinishingNet
 from ptycho_nb.refinement.mend import EXPLAINS, lacking
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.refinement.underway import Run
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
+from ptycho_nb.storage import fill, read_tensors
 
 WEIGHTS = Path(__file__).with_name("finish.safetensors")
 KIND = "finish"  # what the file of weights says it is

@@ -15,7 +15,7 @@ from ptycho_nb.files import shown
 from ptycho_nb.history import State
 from ptycho_nb.history.callback import History
 from ptycho_nb.model import PtychoPINN
-from ptycho_nb.model.storage import read_tensors, write_tensors
+from ptycho_nb.storage import read_tensors, write_tensors
 
 OptimiserState = dict[int, dict[str, Tensor]]  # by the parameter's place in the network
 

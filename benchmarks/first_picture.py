@@ -1,6 +1,7 @@
-"""Is the first picture of a scan that nobody has seen better with the network's finish, and does a fit that begins there end sooner?
+"""Is the first picture of a scan that nobody has seen better with a network's finish, and does a fit that begins there end sooner?
 
-    python first_picture.py [--seconds 0.6] [--seed 7] [SCAN.npz ...]
+    python train_finish.py FOLDER --out finish.safetensors
+    python first_picture.py finish.safetensors [--seconds 0.6] [--seed 7] [SCAN.npz ...]
 
 T and H (``pictures_scan.py``), the files named, and four simulated scans of 384 x 416 px drawn with ``--seed``; the
 network has seen none of their pictures. In the same time, the whole scan: a flat start's fit that uses all of it, and
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from finish import FinishingNet, Made, finished, trained
 from measure import machine, one_thread, table, timed, triple
 from peers import drawn
 from pictures_scan import PICTURES, REGION, pictures_scan
@@ -21,9 +24,10 @@ from pictures_scan import PICTURES, REGION, pictures_scan
 from ptycho_nb import Control, Reconstruction, RefinementConfig, Scan, load_scan, refine
 from ptycho_nb.compare import short
 from ptycho_nb.quick_look import unseen
-from ptycho_nb.quick_look.finish import Rough, finished, improved
-from ptycho_nb.quick_look.look import FINISH, pace, recipe
+from ptycho_nb.quick_look.look import pace, recipe
 from ptycho_nb.refinement import passes
+
+FINISH = 3  # epochs' time that the finish takes
 
 
 def rough(scan: Scan, seconds: float, speed: float) -> Reconstruction:
@@ -32,36 +36,33 @@ def rough(scan: Scan, seconds: float, speed: float) -> Reconstruction:
     return refine(scan, config=recipe(scan, epochs).replace(time_limit=seconds))
 
 
-def with_finish(scan: Scan, seconds: float, speed: float) -> tuple[Reconstruction, Reconstruction]:
-    """The look with the network's finish in that time, and as the patterns held out decide."""
+def with_finish(scan: Scan, seconds: float, speed: float, network: FinishingNet) -> Made:
+    """The look and its finishes in that time, each with the misfit on patterns held out."""
     epochs = max(2, int(speed * seconds / scan.M) - FINISH)
     config = recipe(scan, epochs).replace(time_limit=max(0.1, seconds * epochs / (epochs + FINISH)), mend_slow_phase=False)
     found = refine(scan, config=config)
     judges = unseen(scan, found)
-    fitted = np.setdiff1d(np.arange(scan.M), judges)
-    made = found.replace(object=improved(Rough.of(scan, found, fitted)), optimiser={})
-    return made, finished(scan, found, fitted, judges)
+    return finished(scan, found, np.setdiff1d(np.arange(scan.M), judges), judges, network)
 
 
-def first(scan: Scan, seconds: float, scores: Callable[[Reconstruction], tuple[str, ...]]) -> list[list[str]]:
+def first(scan: Scan, seconds: float, scores: Callable[[Reconstruction], tuple[str, ...]], network: FinishingNet) -> list[list[str]]:
     """A row for the flat start and one for the network."""
     speed = pace(scan, Control())
-    with_finish(scan, 0.2, speed)  # the weights are read once a session
     flat_time, flat = timed(lambda: rough(scan, seconds, speed))
-    time, (made, chosen) = timed(lambda: with_finish(scan, seconds, speed))
-    said = chosen.settings["finish"]
-    change = f"{said['held_out']['network'] / said['held_out']['nothing'] - 1:+.1%}, {said['taken']} taken"
+    time, made = timed(lambda: with_finish(scan, seconds, speed, network))
+    change = f"{made['network'][1] / made['nothing'][1] - 1:+.1%}"
+    best = min(made, key=lambda name: made[name][1])
     return [
         [scan.name, str(scan.M), "flat", f"{flat_time:.2f}", *scores(flat), ""],
-        [scan.name, str(scan.M), "network", f"{time:.2f}", *scores(made), change],
+        [scan.name, str(scan.M), "network", f"{time:.2f}", *scores(made["network"][0]), f"{change}; least with {best}"],
     ]
 
 
-def whole(scan: Scan, seconds: float, scores: Callable[[Reconstruction], tuple[str, ...]]) -> list[list[str]]:
+def whole(scan: Scan, seconds: float, scores: Callable[[Reconstruction], tuple[str, ...]], network: FinishingNet) -> list[list[str]]:
     """Whole fits: from flat, shorter, and from the network's picture."""
     epochs = passes(RefinementConfig(), scan).epochs
     third = RefinementConfig(epochs=short(epochs))
-    start = with_finish(scan, seconds, pace(scan, Control()))[0]
+    start = with_finish(scan, seconds, pace(scan, Control()), network)["network"][0]
     runs = {
         f"flat, {epochs} epochs": lambda: refine(scan),
         f"flat, {third.epochs} epochs": lambda: refine(scan, config=third),
@@ -77,6 +78,7 @@ def whole(scan: Scan, seconds: float, scores: Callable[[Reconstruction], tuple[s
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", type=Path, help="that train_finish.py wrote")
     parser.add_argument("scans", nargs="*", help="files that load_scan reads, with a known object")
     parser.add_argument("--seconds", type=float, default=0.6, help="for the first picture")
     parser.add_argument("--seed", type=int, default=7, help="draws the simulated scans")
@@ -84,13 +86,14 @@ def main() -> None:
     arguments = parser.parse_args()
     one_thread()
     print(machine())
+    network = trained(arguments.weights)
     scans = [] if arguments.quick else [pictures_scan(name) for name in PICTURES]
     scans += [load_scan(path) for path in arguments.scans] + drawn(arguments.seed, "quick" if arguments.quick else "best")
     scores = {scan.name: (lambda found, scan=scan: triple(found, scan, REGION if scan.name in PICTURES else None)) for scan in scans}
     named = ["amplitude SSIM", "phase SSIM", "phase MAE [rad]"]
-    rows = [row for scan in scans for row in first(scan, arguments.seconds, scores[scan.name])]
+    rows = [row for scan in scans for row in first(scan, arguments.seconds, scores[scan.name], network)]
     print(f"\n{table(['scan', 'patterns', 'start', 'seconds', *named, 'misfit held out'], rows)}", flush=True)
-    rows = [row for scan in scans for row in whole(scan, arguments.seconds, scores[scan.name])]
+    rows = [row for scan in scans for row in whole(scan, arguments.seconds, scores[scan.name], network)]
     print(f"\n{table(['scan', 'fit', 'seconds', *named], rows)}")
 
 

@@ -1,6 +1,6 @@
-"""Makes the weights of the quick look's finish: simulates scans, looks at them roughly, and teaches the network what the objects lacked.
+"""Teaches the network of ``finish.py``: simulates scans, fits them roughly, and shows it what the objects lacked.
 
-    python train_finish.py FOLDER --scans 1000 --minutes 60 [--start OLD] [--out finish.safetensors]
+    python train_finish.py FOLDER --scans 1400 --minutes 60 --out finish.safetensors
 
 FOLDER keeps the rough objects, two of each scan, so that a second call goes on where the first one ended. Objects are pictures
 of scikit-image and shapes of the simulator, another for amplitude and for phase; probes, paths, overlap, dose, contrast and
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from finish import KIND, FinishingNet, Rough, trained
 from measure import machine, one_thread
 from scipy.ndimage import gaussian_filter
 from skimage import data, io, transform
@@ -28,9 +29,7 @@ from torch.nn import functional as F
 
 from ptycho_nb import InputError, SimulationConfig, refine
 from ptycho_nb.quick_look import unseen
-from ptycho_nb.quick_look.finish import KIND, WEIGHTS, Rough, trained
 from ptycho_nb.quick_look.look import recipe
-from ptycho_nb.quick_look.unet import FinishingNet
 from ptycho_nb.simulate.experiment import Experiment, simulate_mask, simulate_positions
 from ptycho_nb.simulate.objects import OBJECTS, unit
 from ptycho_nb.simulate.probes import simulate_probe
@@ -230,15 +229,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="keeps the rough objects")
     parser.add_argument("--scans", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=60, help="of learning")
-    parser.add_argument("--go-on", action="store_true", help="from the weights that come with the package")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--out", type=Path, default=Path("finish.safetensors"))
     parser.add_argument("--quick", action="store_true", help="see that it works; writes nothing")
     arguments = parser.parse_args()
     one_thread()
     print(machine())
     torch.manual_seed(0)
     paths = prepared(arguments.folder, 6 if arguments.quick else arguments.scans)
-    network = copy.deepcopy(trained()).train().requires_grad_(True) if arguments.go_on else FinishingNet()
+    network = copy.deepcopy(trained(arguments.start)).train().requires_grad_(True) if arguments.start else FinishingNet()
     network = taught(network.to(memory_format=torch.channels_last), paths, 0.1 if arguments.quick else arguments.minutes)
     if not arguments.quick:
         halved = {name: t.bfloat16() if t.ndim == 4 else t for name, t in network.state_dict().items()}

@@ -8,16 +8,14 @@ import numpy as np
 
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
-from ptycho_nb.history import Control, History, Listener, Preview, State
-from ptycho_nb.quick_look.finish import finished, suits
+from ptycho_nb.history import Control, History, Listener, State
 from ptycho_nb.refinement import refine
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 EPOCHS = 64  # at most: after these a small scan is fitted
-FEWEST = 4  # epochs below which a scan is better looked at in its middle only
-FINISH = 3  # epochs' time that the finish takes
+FEWEST = 8  # epochs below which a scan is better looked at in its middle only
 BATCH = 16  # patterns in a step
 HELD_OUT, FEWEST_JUDGES = 0.1, 4  # of the patterns, not fitted: they judge the look; of few patterns more, up to twice the share
 RECIPE = RefinementConfig(batch_size=BATCH, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
@@ -31,12 +29,9 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
 
     A short iterative fit, its step sizes falling to zero as the time runs out. Few epochs
     want small batches, larger steps and a probe that moves nearly at once. A tenth of the
-    patterns is held out to judge it by. Where the time is enough for twelve epochs at most, of
-    patterns 64 px wide, the slow phase is added at the end, and a network that learned on
-    simulated scans what a rough object still lacks changes it, whichever explains the patterns
-    held out best: ``result.settings["finish"]`` tells. Of a scan that cannot be gone over four
-    times only the middle is fitted, sharp where the whole would be a blur; the result is then of
-    fewer patterns, those of ``looked_at(scan, result)``, which is the scan to judge it by.
+    patterns is held out to judge it by. Of a scan that cannot be gone over eight times only the
+    middle is fitted, sharp where the whole would be a blur; the result is then of fewer
+    patterns, those of ``looked_at(scan, result)``, which is the scan to judge it by.
 
     Parameters
     ----------
@@ -59,26 +54,17 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     part, epochs = scan, EPOCHS
     if scan.M > PILOT:
         visits = min(pace(scan, control), FASTEST) * max(seconds - (time.monotonic() - began), 0.0)
-        count = int(visits / (FEWEST + FINISH))
+        count = int(visits / FEWEST)
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
-        epochs = int(np.clip(visits / part.M, FEWEST + FINISH, EPOCHS))
-    finishing = suits(part, epochs - FINISH)
-    planned = epochs - FINISH if finishing else epochs
-    left = max(0.1, (seconds - (time.monotonic() - began)) * planned / epochs)
-    config = recipe(part, planned).replace(time_limit=left, mend_slow_phase=not finishing)
-    found = refine(part, config=config, listener=listener, control=control)
+        epochs = int(np.clip(visits / part.M, FEWEST, EPOCHS))
+    left = max(0.1, seconds - (time.monotonic() - began))
+    found = refine(part, config=recipe(part, epochs).replace(time_limit=left), listener=listener, control=control)
     history = found.history
-    if history is None or history.state not in (State.STOPPED, State.DONE):
+    if history is None or history.state is not State.STOPPED or control.stopping:
         return found
-    if finishing and not control.stopping:
-        judges = unseen(part, found)
-        found = finished(part, found, np.setdiff1d(np.arange(part.M), judges), judges)
-        last = Preview(found.object, found.origin, found.probe)
-        history.previewer = lambda: last
-    state = State.STOPPED if control.stopping else State.DONE
-    history.state, history.message = state, ""  # the time was all it was to have
+    history.state, history.message = State.DONE, ""  # the time was all it was to have
     history.tell()
-    return found.replace(state=state, seconds=time.monotonic() - began)
+    return found.replace(state=State.DONE)
 
 
 def recipe(part: Scan, epochs: int = EPOCHS) -> RefinementConfig:

@@ -101,14 +101,6 @@ class Detector:
             photons = photons * bright
         return photons + self.movers["background"].values.square() if "background" in self.movers else photons
 
-    def shortfall(self, far: Tensor, chosen: list[int]) -> Tensor:
-        """What the amplitudes of far fields (B, P, N, N) lack of those measured, over themselves (B, N, N); zero where
-        nothing is believed. Times the far field it is the change that explains them."""
-        measured = self.measured.index_select(0, torch.tensor(chosen, device=far.device))
-        amplitude = measured if self.loss == "amplitude" else (measured + self.floor).sqrt()
-        lacking = amplitude / (self.expected(far, chosen) + self.floor).sqrt() - 1
-        return lacking if self.mask is None else lacking * self.mask
-
     def _masked(self, difference: Tensor, factor: Tensor, chosen: list[int]) -> float:
         """Mean misfit on the pixels that count; both arrays become zero on the others."""
         believed = float(self.N**2 if self.mask is None else self.mask.sum()) * len(chosen)

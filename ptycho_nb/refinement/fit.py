@@ -29,9 +29,6 @@ from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.priors import Prior
 from ptycho_nb.refinement.shifts import TERMS, Shifts, affordable
 
-BATCH = 64  # patterns looked at at once
-FAINT = 0.02  # of the brightest: light below which a pixel is asked to change little
-
 
 @dataclass(frozen=True)
 class Rates:
@@ -145,26 +142,6 @@ class Fit:
         """Photons (B, N, N) that object and probe give for some patterns, zero frequency at the centre."""
         photons = self.detector.expected(torch.fft.fft2(self.exit_waves(chosen.tolist())[2]), chosen.tolist())
         return np.asarray(torch.fft.fftshift(photons, dim=(-2, -1)).cpu().numpy())
-
-    def pull(self, patterns: NDArray[np.int64]) -> Tensor:
-        """The change of each object pixel (H, W) that some patterns ask for, averaged by their light; nothing moves.
-
-        sum of P* (ψ' - ψ) over sum of |P|², with ψ' the exit wave with the measured amplitudes: the update of the
-        extended ptychographic iterative engine, of all patterns at once.
-
-        References
-        ----------
-        Maiden & Rodenburg, Ultramicroscopy 109, 1256 (2009), eqs. 3-6.
-        """
-        total = torch.zeros_like(self.movers["object"].gradient)
-        windows = [_window(total, corner, self.N) for corner in (self._whole.round().long() - self.N // 2).tolist()]
-        for chosen in (part.tolist() for part in np.split(patterns, range(BATCH, len(patterns), BATCH))):
-            _, probes, waves = self.exit_waves(chosen)
-            far = torch.fft.fft2(waves)
-            back = torch.fft.ifft2(far * self.detector.shortfall(far, chosen).unsqueeze(1), norm="forward")
-            add_each([windows[j] for j in chosen], torch.view_as_real(_summed(back * probes.conj())))
-        light = self.coverage()
-        return torch.view_as_complex(total) / (light + FAINT * light.max())
 
     def coverage(self) -> Tensor:
         """Photons (H, W) that fell on each object pixel, in units of the probe as it is now."""

@@ -66,12 +66,9 @@ def check_start(begin: Reconstruction, scan: Scan) -> None:
 
 def settings_behind(begin: Reconstruction) -> dict[str, Any]:
     """What stands behind a start; of a network's, where its history tells them, the epochs that it was trained."""
-    behind = {name: value for name, value in begin.settings.items() if name != "finish"}  # a fit is a look no more
-    if "finish" in begin.settings and begin.settings["finish"]["taken"] == "network":
-        behind["begun_from_a_finished_look"] = True
     if begin.method != "Network" or begin.history is None:
-        return behind
-    return {**behind, "trained_epochs": begin.history.epochs}
+        return begin.settings
+    return {**begin.settings, "trained_epochs": begin.history.epochs}
 
 
 def start_object(space: Room, start: Reconstruction | None, config: RefinementConfig) -> NDArray[np.complex64]:

@@ -84,7 +84,7 @@ class Run:
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
         self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
-        fresh = begin is None or begin.method == "Network" or "finish" in begin.settings  # a whole fit is mended once, a look is none
+        fresh = begin is None or begin.method == "Network"  # a fit is mended once
         self.mending = Mending(mended=not (config.mend_slow_phase and fresh))
         self.per_epoch = math.ceil(len(self.fitted) / self.passes.batch_size)
         if earlier is not None:

@@ -193,7 +193,6 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
         " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
         f"The fit took {' in batches of '.join(counts)}, with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
         *_slow_phase(result),
-        *_finish(result),
         _probe(result, config),
         _positions(result, config),
         *_detector(config),
@@ -214,17 +213,6 @@ def _slow_phase(result: Reconstruction) -> list[str]:
         return []
     when = " and again after ".join(times)
     return [f"After {when} the slow phase that the patterns' centres of mass asked for (Lazić et al. 2016) was added to the object."]
-
-
-def _finish(result: Reconstruction) -> list[str]:
-    """What a quick look's finish did, of the result itself or of what the fit began with."""
-    told = {
-        "slow phase": "The slow phase that the patterns' centres of mass asked for (Lazić et al. 2016) was added to the object at the end.",
-        "network": "A network trained on simulated scans then changed the object: patterns kept out of the fit were better explained.",
-    }
-    begun = ["The fit began from a rough object that a network trained on simulated scans had changed."]
-    taken = result.settings.get("finish", {}).get("taken")
-    return [told[taken]] if taken in told else begun if result.settings.get("begun_from_a_finished_look") else []
 
 
 def _probe(result: Reconstruction, config: RefinementConfig) -> str:

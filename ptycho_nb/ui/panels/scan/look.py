@@ -25,8 +25,7 @@ ENOUGH = 0.6
 HIDDEN = 1.1  # times the R of noise alone: with a mean pattern's R below this nothing can be told
 FEW = 8  # epochs
 HURRIED = " Few epochs fitted into the time; look again when the machine is less busy."
-TIP = "About 2 s of iterative reconstruction, before any training of yours"
-FINISHED = " A network that learned on simulated scans finished it: the misfit of patterns held out fell by {:.1%}."
+TIP = "About 2 s of iterative reconstruction, before any training"
 
 
 @dataclass(frozen=True)
@@ -127,14 +126,8 @@ class QuickLook:
         ended = "stopped" if control.stopping else "done"
         of = "" if part is scan else f" over the middle {part.M} of {scan.M} patterns"
         hurried = HURRIED if self.verdict.poor and epochs < FEW and not control.stopping else ""
-        took = f"Quick look {ended} after {result.seconds:.1f} s, {epochs} epochs{of}.{_finish(result)} "
+        took = f"Quick look {ended} after {result.seconds:.1f} s, {epochs} epochs{of}. "
         pictures = tag("div", object_images(result.object, inside=result.scanned), probe_image(result.probe), class_="pnb-pictures")
         self.news.put(tag("p", took, self.verdict.words, hurried))
         self.seen.put(pictures)
         return result
-
-
-def _finish(result: Reconstruction) -> str:
-    """What the network's finish did, where it was taken."""
-    told = result.settings.get("finish", {})
-    return FINISHED.format(1 - told["held_out"]["network"] / told["held_out"]["nothing"]) if told.get("taken") == "network" else ""

@@ -14,7 +14,7 @@ from ptycho_nb.metrics import compare_objects
 from ptycho_nb.patches import illumination
 from ptycho_nb.refinement.course import opening, rates
 from ptycho_nb.refinement.detector import Detector
-from ptycho_nb.refinement.mend import Mending, lacking, slow_phase
+from ptycho_nb.refinement.mend import Mending, SlowPhase, lacking, slow_phase
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.report import methods_text
@@ -224,6 +224,12 @@ def test_tilts_that_lack_only_photon_noise_are_one_noise_apart(scan):
 def test_a_little_slow_phase_is_believed_at_the_end_and_not_on_the_way(scan):
     found = late(scan, 0.02)
     assert (found.believed, found.believed_late) == (False, True)
+
+
+def test_at_the_end_a_small_share_is_believed_where_it_is_certain():
+    phase = np.zeros((2, 2), np.float32)
+    kinds = [SlowPhase(phase, 0.01, 1.0, certainty, excess) for certainty, excess in ((2.0, 1.0), (4.0, 1.0), (4.0, 9.0))]
+    assert [one.believed_late for one in kinds] == [False, True, False]
 
 
 def test_tilts_that_lack_much_more_than_photon_noise_are_not_believed_at_the_end(scan):

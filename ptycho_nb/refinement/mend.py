@@ -15,7 +15,7 @@ from ptycho_nb.scan import Scan
 LATE = 0.9  # of a run that mends its slow phase, when it is looked at once more: steps are too small by then to lose it again
 LEAST = 3  # epochs: in fewer the object's amplitude is not known well enough to read tilts
 EXPLAINS = 0.25  # of the missing tilts' variance, on patterns not asked, from which it is taken: below it did harm as often as good
-STILL_EXPLAINS = 0.03  # of it at the end of a fit, when most of what is missing is noise
+STILL_EXPLAINS, CERTAIN = 0.03, 3.0  # of it at the end of a fit, when most of what is missing is noise; or so many standard errors
 NOISY = 3.0  # times the photon noise: tilts that lack more at the end of a fit lack it for another reason than a slow phase
 STIFFNESSES = (0.1, 1.0, 10.0)  # tried: from ragged to smooth
 SEED = 0  # of the halves
@@ -34,18 +34,22 @@ class SlowPhase:
         above zero where the tilts say nothing that their neighbours know.
     stiffness : float
         The one of ``STIFFNESSES`` that explained most.
+    certainty : float
+        What it explains on patterns it was not fitted to, in its own standard errors.
     excess : float
         Mean square of the missing tilts over that of photon noise alone.
     believed : bool
         Whether it explains enough to be taken on the way.
     believed_late : bool
         Whether it is to be taken at the end: the tilts lack little more than photon noise, and
-        it explains some of that. Where a model lacks modes or a background, the tilts lack more.
+        it explains some of that, or a little for certain. Where a model lacks modes or a background,
+        the tilts lack more.
     """
 
     phase: NDArray[np.float32]
     explained: float
     stiffness: float
+    certainty: float = 0.0
     excess: float = 1.0
 
     @property
@@ -54,7 +58,7 @@ class SlowPhase:
 
     @property
     def believed_late(self) -> bool:
-        return self.explained > STILL_EXPLAINS and self.excess < NOISY
+        return (self.explained > STILL_EXPLAINS or self.certainty > CERTAIN) and self.excess < NOISY
 
 
 @dataclass
@@ -112,13 +116,15 @@ def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.f
     half = np.random.default_rng(SEED).permutation(len(lack)) < len(lack) // 2
     pairs = [(matrix.multiply(weight[:, None]).tocsr(), weight * tilts) for matrix, tilts in zip(splines.slope, lack.T, strict=True)]
     fitted, judges = ([(matrix[some], tilts[some]) for matrix, tilts in pairs] for some in (half, ~half))
-    whole, explained = sum(np.square(tilts).sum() for _, tilts in judges), []
+    whole = max(sum(float(np.square(tilts).sum()) for _, tilts in judges), 1e-30)
+    gains = []
     for stiffness in STIFFNESSES:
         found = splines.fitted(fitted, stiffness)
-        left = sum(np.square(matrix @ found - tilts).sum() for matrix, tilts in judges)
-        explained.append(1 - left / max(float(whole), 1e-30))
-    best = int(np.argmax(explained))
-    return SlowPhase(splines.evaluate(splines.fitted(pairs, STIFFNESSES[best])), float(explained[best]), STIFFNESSES[best])
+        gains.append(np.concatenate([np.square(tilts) - np.square(matrix @ found - tilts) for matrix, tilts in judges]))
+    best = int(np.argmax([gain.sum() for gain in gains]))
+    gain, phase = gains[best], splines.evaluate(splines.fitted(pairs, STIFFNESSES[best]))
+    error = max(float(gain.std()) * len(gain) ** 0.5, 1e-30)
+    return SlowPhase(phase, float(gain.sum()) / whole, STIFFNESSES[best], float(gain.sum()) / error)
 
 
 def lacking(

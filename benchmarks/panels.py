@@ -209,6 +209,8 @@ def _bytes(message: Message) -> int:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=8, help="of trainings, with and without the live view")
+    parser.add_argument("--epochs", type=int, default=40, help="of each of these")
     parser.add_argument("--quick", action="store_true", help="see that it works")
     arguments = parser.parse_args()
     one_thread()
@@ -217,7 +219,7 @@ def main() -> None:
     rows: list[tuple[str, str]] = []
     with kernel() as one:
         one.run(SETUP.format(side=160 if quick else 384))
-        rows += drawing(one, 2 if quick else 8, 5 if quick else 40)
+        rows += drawing(one, 2 if quick else arguments.pairs, 5 if quick else arguments.epochs)
         for method in ("Network", "Iterative"):
             rows += traffic(one, method, 6 if quick else 30)
         rows += clicks(one, 5 if quick else 40)

@@ -51,7 +51,8 @@ STOPS = """el => { const all = 'button, input, select, textarea, summary, a[href
   return stops.map(e => e.outerHTML.slice(0, 160)); }"""
 FOCUS = """el => { const e = el.ownerDocument.activeElement;
   return el.contains(e) ? Number(e.dataset.stop ?? -1) : null; }"""
-HEADERS = """el => [...el.querySelectorAll('.pnb-header')].map((e, i) => e.checkVisibility() && !e.disabled ? i : -1).filter(i => i >= 0)"""
+HEADERS = """el => [...el.querySelectorAll('.pnb-header')].filter(e => e.checkVisibility() && !e.disabled)
+  .map(e => e.dataset.mark ??= String(window.marks = (window.marks ?? 0) + 1))"""  # marks stay when parts made late come between
 
 
 class Heard(NamedTuple):
@@ -84,10 +85,9 @@ class Page(NamedTuple):
         yield "as it stands"
         yield from self._opened(set())
 
-    def _opened(self, above: set[int]) -> Iterator[str]:
-        headers = self.panel.locator(".pnb-header")
-        for number in [i for i in self.panel.evaluate(HEADERS) if i not in above]:
-            header = headers.nth(number)
+    def _opened(self, above: set[str]) -> Iterator[str]:
+        for mark in [one for one in self.panel.evaluate(HEADERS) if one not in above]:
+            header = self.panel.locator(f'.pnb-header[data-mark="{mark}"]')
             words = header.inner_text()
             was_open = header.evaluate("e => e.classList.contains('mod-active')")
             known = set(self.panel.evaluate(HEADERS))

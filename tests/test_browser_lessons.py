@@ -33,13 +33,19 @@ HEAD = "from ptycho_nb import SimulationConfig\nfrom ptycho_nb.ui import *\n"
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory) -> Iterator[Tab]:
+def browser() -> Iterator:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def tab(browser, tmp_path_factory) -> Iterator[Tab]:
     """A notebook with each panel in a cell of its own, every cell run."""
     folder = tmp_path_factory.mktemp("lessons")
     book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
     book.cells = [nbformat.v4.new_code_cell(HEAD + source) for source in CELLS.values()]
     nbformat.write(book, folder / BOOK)
-    with chromium() as browser, Server(folder) as server:
+    with Server(folder) as server:
         one = Tab(browser, server, width=1600)
         one.open(BOOK)
         one.run_all(2 * FIRST)
@@ -132,9 +138,9 @@ def test_a_dragged_probe_changes_the_pattern_while_it_is_dragged(tab):
 
 
 @pytest.mark.parametrize("stem", [path.stem for path in NOTEBOOKS])
-def test_a_notebook_runs_once_without_an_error_in_the_console(stem, tmp_path):
+def test_a_notebook_runs_once_without_an_error_in_the_console(browser, stem, tmp_path):
     shutil.copy(FOLDER / f"{stem}.ipynb", tmp_path)
-    with chromium() as browser, Server(tmp_path) as server:
+    with Server(tmp_path) as server:
         tab = Tab(browser, server)
         tab.open(f"{stem}.ipynb")
         began = time.monotonic()

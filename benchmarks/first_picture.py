@@ -1,7 +1,7 @@
 """Is the first picture of a scan that nobody has seen better with a network's finish, and does a fit that begins there end sooner?
 
     python train_finish.py FOLDER --out finish.safetensors
-    python first_picture.py finish.safetensors [--seconds 0.6] [--seed 7] [SCAN.npz ...]
+    python first_picture.py finish.safetensors [SCAN.npz ...] [--seconds 0.6] [--seed 7]
 
 T and H (``pictures_scan.py``), the files named, and four simulated scans of 384 x 416 px drawn with ``--seed``; the
 network has seen none of their pictures. In the same time, the whole scan: a flat start's fit that uses all of it, and

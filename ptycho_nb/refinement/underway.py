@@ -85,7 +85,7 @@ class Run:
         self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
         fresh = begin is None or begin.method == "Network"  # a fit is mended once
-        self.mending = Mending(mended=not (config.mend_slow_phase and fresh))
+        self.mending = Mending(mended=not fresh)
         self.per_epoch = math.ceil(len(self.fitted) / self.passes.batch_size)
         if earlier is not None:
             self._take_up(earlier)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ptycho_nb.ui.drawing import Markup, tag
+import ipywidgets as widgets
+
+from ptycho_nb.ui.drawing import STYLE, Markup, OwnKeys, Pane, tag
 
 LOOK = tag(
     "style",
@@ -27,3 +29,14 @@ LOOK = tag(
 .pnb-duel .pnb-pictures img, .pnb-duel figcaption { width: 168px; }
 """),
 )
+
+
+def heading(title: str, introduction: str) -> list[widgets.Widget]:
+    """What each of them begins with: styles, the keys that are its own, its name and a sentence or two."""
+    return [
+        Pane(STYLE, kind="style"),
+        Pane(LOOK, kind="style"),
+        OwnKeys(),
+        Pane(tag("h3", title)),
+        Pane(tag("p", introduction)),
+    ]

@@ -8,11 +8,11 @@ import ipywidgets as widgets
 import numpy as np
 
 from ptycho_nb.lessons.ambiguities import PATHS, SAME, Experiment, Guess, Moves, amplitudes, experiment, likeness
-from ptycho_nb.ui.drawing import STYLE, Markup, OwnKeys, Pane, bundle_of, close_all, pictured, tag
+from ptycho_nb.ui.drawing import Markup, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.lessons.ambiguities.changes import FREE, RULED_OUT, Change
 from ptycho_nb.ui.lessons.ambiguities.pictures import in_words, object_pictures, pattern_picture, row, still, table, wave_pictures
 from ptycho_nb.ui.lessons.dial import Dial
-from ptycho_nb.ui.lessons.look import LOOK
+from ptycho_nb.ui.lessons.look import heading
 
 TRUTH, CHANGED, ALIGNED, TURNED = "True", "Changed", "Changed, aligned", "Changed, turned back and aligned"
 INTRODUCTION = (
@@ -86,13 +86,7 @@ class Ambiguities:
         controls.add_class("pnb-changes")
         work = widgets.HBox([controls, seen])
         work.add_class("pnb-work")
-        head = [
-            Pane(STYLE, kind="style"),
-            Pane(LOOK, kind="style"),
-            OwnKeys(),
-            Pane(tag("h3", "Ambiguities")),
-            Pane(tag("p", INTRODUCTION)),
-        ]
+        head = heading("Ambiguities", INTRODUCTION)
         whole = widgets.VBox([*head, bar, self.news, work])
         whole.add_class("pnb-panel")
         return whole

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from ptycho_nb.config import SimulationConfig
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.lessons.design import Bench, Design, design, design_picture
-from ptycho_nb.ui.drawing import STYLE, Fold, OwnKeys, Pane, bundle_of, close_all, code, pictured, tag
+from ptycho_nb.ui.drawing import Fold, Pane, bundle_of, close_all, code, pictured, tag
 from ptycho_nb.ui.forms import constructor
 from ptycho_nb.ui.lessons.designer.controls import Settings
 from ptycho_nb.ui.lessons.designer.pictures import (
@@ -21,7 +21,7 @@ from ptycho_nb.ui.lessons.designer.pictures import (
     probe_markup,
 )
 from ptycho_nb.ui.lessons.designer.trials import EPOCHS, Trials
-from ptycho_nb.ui.lessons.look import LOOK
+from ptycho_nb.ui.lessons.look import heading
 from ptycho_nb.ui.panels.watch import Watch
 from ptycho_nb.ui.viewer import Viewer
 
@@ -87,13 +87,7 @@ class ExperimentDesigner:
         work = widgets.HBox([self.settings.widget, shown])
         work.add_class("pnb-designer")
         extras = Fold([self.code], titles=("Show Python",), selected_index=None)
-        head = [
-            Pane(STYLE, kind="style"),
-            Pane(LOOK, kind="style"),
-            OwnKeys(),
-            Pane(tag("h3", "Experiment designer")),
-            Pane(tag("p", INTRODUCTION)),
-        ]
+        head = heading("Experiment designer", INTRODUCTION)
         whole = widgets.VBox([*head, work, Pane(tag("h3", "What would I get?")), self.trials.widget, extras])
         whole.add_class("pnb-panel")
         return whole

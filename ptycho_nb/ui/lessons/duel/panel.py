@@ -17,12 +17,12 @@ from ptycho_nb.readers import load_scan
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.simulate import simulate_scan
-from ptycho_nb.ui.drawing import STYLE, Drawer, Keepsake, OwnKeys, Pane, bundle_of, close_all, pictured, tag
+from ptycho_nb.ui.drawing import Drawer, Keepsake, Pane, bundle_of, close_all, pictured, tag
 from ptycho_nb.ui.lessons.duel.contest import Contest
 from ptycho_nb.ui.lessons.duel.judging import Course, Score, course, score
 from ptycho_nb.ui.lessons.duel.screen import Screen
 from ptycho_nb.ui.lessons.duel.words import curves, table, verdict
-from ptycho_nb.ui.lessons.look import LOOK
+from ptycho_nb.ui.lessons.look import heading
 from ptycho_nb.ui.panels.reconstruct.summary import scan_in_words
 from ptycho_nb.ui.panels.run import Run
 from ptycho_nb.ui.panels.task import Task
@@ -103,11 +103,7 @@ class Duel:
         bar = widgets.HBox([self.seconds, self.start, self.stop, self.fits_probe, Pane(f"{EQUAL}.")])
         bar.add_class("pnb-bar")
         head = [
-            Pane(STYLE, kind="style"),
-            Pane(LOOK, kind="style"),
-            OwnKeys(),
-            Pane(tag("h3", "Network against iterative")),
-            Pane(tag("p", INTRODUCTION)),
+            *heading("Network against iterative", INTRODUCTION),
             self.about,
         ]
         whole = widgets.VBox([*head, bar, self.screen.state, self.problem, self.screen.widget, self.news, self.numbers])

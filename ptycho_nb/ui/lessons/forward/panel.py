@@ -13,13 +13,13 @@ from ptycho_nb.lessons.design.waves import Complex
 from ptycho_nb.metrics import probe_diameter, r_factor
 from ptycho_nb.quantities import count
 from ptycho_nb.simulate import simulate_probe
-from ptycho_nb.ui.drawing import STYLE, Fold, Markup, OwnKeys, Pane, bundle_of, close_all, code, joined, pictured, tag
+from ptycho_nb.ui.drawing import Fold, Markup, Pane, bundle_of, close_all, code, joined, pictured, tag
 from ptycho_nb.ui.forms import constructor
 from ptycho_nb.ui.lessons.forward.controls import Controls
 from ptycho_nb.ui.lessons.forward.exchange import exchange_markup
 from ptycho_nb.ui.lessons.forward.pictures import object_shots, step_markup, wave_picture
 from ptycho_nb.ui.lessons.forward.words import INTRODUCTION, LOST, MIXED, MIXED_BACK, OBJECTS, SWAPPED, A, B
-from ptycho_nb.ui.lessons.look import LOOK
+from ptycho_nb.ui.lessons.look import heading
 from ptycho_nb.ui.panels.watch import Watch
 from ptycho_nb.ui.viewer import Viewer
 
@@ -81,13 +81,7 @@ class ForwardExplorer:
 
     def _built(self) -> widgets.VBox:
         c = self.controls
-        head = [
-            Pane(STYLE, kind="style"),
-            Pane(LOOK, kind="style"),
-            OwnKeys(),
-            Pane(tag("h3", "Forward model explorer")),
-            Pane(tag("p", INTRODUCTION)),
-        ]
+        head = heading("Forward model explorer", INTRODUCTION)
         work = widgets.HBox([c.probe, self.map])
         work.add_class("pnb-designer")
         lost = [Pane(tag("h3", "What is lost")), Pane(tag("p", LOST)), c.guess, self.guess]

@@ -11,10 +11,10 @@ from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.history import Control
 from ptycho_nb.lessons.failures import FAILURES, Failure, Outcome
 from ptycho_nb.lessons.failures.failure import STOPPED
-from ptycho_nb.ui.drawing import NOTHING, STYLE, Fold, Keepsake, Markup, OwnKeys, Pane, bundle_of, close_all, code, joined, pictured, tag
+from ptycho_nb.ui.drawing import NOTHING, Fold, Keepsake, Markup, Pane, bundle_of, close_all, code, joined, pictured, tag
 from ptycho_nb.ui.lessons.gallery import pictures
 from ptycho_nb.ui.lessons.gallery.python import program
-from ptycho_nb.ui.lessons.look import LOOK
+from ptycho_nb.ui.lessons.look import heading
 from ptycho_nb.ui.panels.task import Task
 
 BAD, GOOD = "Failure", "Cured"
@@ -85,13 +85,7 @@ class FailureGallery:
     def _built(self) -> widgets.VBox:
         bar = widgets.HBox([self.choice, self.show_button, self.cure_button, self.stop_button])
         bar.add_class("pnb-bar")
-        head = [
-            Pane(STYLE, kind="style"),
-            Pane(LOOK, kind="style"),
-            OwnKeys(),
-            Pane(tag("h3", "Failure gallery")),
-            Pane(tag("p", INTRODUCTION)),
-        ]
+        head = heading("Failure gallery", INTRODUCTION)
         python = Fold([self.code], titles=("Show Python",))
         whole = widgets.VBox([*head, bar, self.story, self.state, self.problem, self.seen, python])
         whole.add_class("pnb-panel")

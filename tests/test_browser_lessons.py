@@ -69,10 +69,11 @@ def test_a_failure_rings_the_alarm_and_its_cure_is_one_click(tab, case):
     gallery.get_by_role("button", name="Show the failure").click()
     gallery.get_by_text(re.compile(r"^Failure\. .*the alarm rings\.")).wait_for(timeout=FIRST * 1000)
     gallery.get_by_text("guess before you look").click()
-    assert gallery.get_by_text(case.why).filter(visible=True).count() == 1
+    gallery.get_by_text(case.why).filter(visible=True).first.wait_for()
     gallery.get_by_role("button", name="Cure it").click()
     gallery.get_by_text(re.compile(r"^Cured\. .*it is silent\.")).wait_for(timeout=FIRST * 1000)
-    assert gallery.locator("img").filter(visible=True).count() == 6
+    pictures = gallery.locator("img").filter(visible=True)
+    tab.until(lambda: pictures.count() == 6, what="six pictures")
 
 
 def test_a_duel_is_seen_as_it_goes_and_stepped_through_afterwards(tab):
@@ -85,7 +86,7 @@ def test_a_duel_is_seen_as_it_goes_and_stepped_through_afterwards(tab):
     duel.get_by_text("Done", exact=True).wait_for(timeout=FIRST * 1000)
     for moment in duel.get_by_role("button", name=re.compile(r"^[\d.]+ s$")).all():
         moment.click()
-    assert duel.locator("table").count() > 0
+    duel.locator("table").first.wait_for()
 
 
 def test_a_duel_stops_when_asked_and_keeps_what_there_is(tab):
@@ -102,7 +103,8 @@ def test_what_would_i_get_is_answered_by_a_line_and_a_picture(tab):
     designer = panel(tab, "Experiment designer")
     designer.get_by_role("button", name="What would I get?").click()
     designer.locator(".pnb-look img").wait_for(timeout=LATER * 1000)
-    assert designer.locator(".pnb-table tr").count() == 2
+    rows = designer.locator(".pnb-table tr")
+    tab.until(lambda: rows.count() == 2, what="two rows")
 
 
 def test_a_dragged_slider_changes_the_pictures_while_it_is_dragged(tab):

@@ -313,8 +313,7 @@ def test_a_saved_notebook_shows_its_pictures_on_a_server_that_does_not_know_it(l
         other.open(BOOK)
         cell = other.view.locator(".jp-Notebook .jp-Cell").nth(app)
         kept = cell.locator(".jp-RenderedImage img")
-        kept.first.wait_for()
-        assert kept.count() >= 2
+        other.until(lambda: kept.count() >= 2, what="object and loss")
         assert all(kept.nth(i).evaluate("e => e.naturalWidth > 100") for i in range(kept.count()))
         cell.scroll_into_view_if_needed()
         other.screenshot("reopened")

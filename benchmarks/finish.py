@@ -28,7 +28,7 @@ from ptycho_nb.losses import FLOOR
 from ptycho_nb.machine import computes_in_bfloat16, pick_device
 from ptycho_nb.patches import add_each
 from ptycho_nb.refinement.fit import Fit
-from ptycho_nb.refinement.mend import EXPLAINS, lacking
+from ptycho_nb.refinement.mend import LARGE, lacking
 from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.refinement.underway import Run
 from ptycho_nb.result import Reconstruction
@@ -99,7 +99,7 @@ class Rough:
         """
         light, slow = self.light, np.exp(1j * self.phase)
         plain, mended = (turn * np.exp(-1j * np.angle(np.sum(light * self.object * turn))) / self.size for turn in (1.0, slow))
-        trusted, other = (mended, plain) if self.explained > EXPLAINS else (plain, mended)
+        trusted, other = (mended, plain) if self.explained > LARGE else (plain, mended)
         base, second, asked = self.object * trusted, self.object * other, PULL * self.pull * trusted
         bright = (np.log10(1 + self.coverage) - 4) / 2, self.coverage / max(float(self.coverage.max()), 1e-30)
         told = [np.full(light.shape, value) for value in (np.log2(self.epochs) / 2 - 1, np.clip(self.explained, -0.5, 1))]
@@ -157,7 +157,7 @@ def finished(scan: Scan, found: Reconstruction, fitted: Indices, judges: Indices
     on patterns that were not fitted."""
     rough = Rough.of(scan, found, fitted)
     objects = {"nothing": found.object, "network": improved(rough, network)}
-    if rough.explained > EXPLAINS:
+    if rough.explained > LARGE:
         objects["slow phase"] = np.asarray(found.object * np.exp(1j * rough.phase), dtype=np.complex64)
     made = {name: found.replace(object=object, optimiser={}) for name, object in objects.items()}
     loss = noise_model(scan, RefinementConfig())

@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dctn, idctn
 from scipy.signal import fftconvolve
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import LinearOperator, cg
@@ -137,27 +138,44 @@ class Splines:
     def fitted(self, pairs: list[tuple[csr_matrix, Real]], stiffness: float) -> Real:
         """Coefficients (K,) for which ``matrix @ c`` comes nearest each right side, in the least squares.
 
-        ``stiffness`` weighs the squared differences of neighbouring coefficients, over the most that
-        one coefficient means to the right sides.
+        ``stiffness`` weighs the squared second differences of the coefficients, over the most that one
+        coefficient means to the right sides: what bends little, as a phase over the whole field, costs nothing.
         """
         diagonal = np.sum([np.asarray(matrix.multiply(matrix).sum(0)).ravel() for matrix, _ in pairs], axis=0)
         scale = max(float(diagonal.max()), 1e-30)
 
         def normal(c: Real) -> Real:
             through = sum(matrix.T @ (matrix @ c) for matrix, _ in pairs)
-            return np.asarray(through + scale * (stiffness * self._bent(c) + FAINT * c))
+            return np.asarray(through + scale * (stiffness * _bent(c.reshape(self.knots)).ravel() + FAINT * c))
+
+        waves = [2 - 2 * np.cos(np.pi * np.arange(n) / n) for n in self.knots]
+        squared = waves[0][:, None] + waves[1]  # of the wave number [1/knot²]
+        power = float(diagonal.mean()) / 4 * squared + scale * (stiffness * squared**2 + FAINT)
+
+        def solved(c: Real) -> Real:
+            """By cosine waves, as if each knot meant the same to the right sides."""
+            return np.asarray(idctn(dctn(c.reshape(self.knots), norm="ortho") / power, norm="ortho").ravel())
 
         right = sum(matrix.T @ values for matrix, values in pairs)
         K = len(diagonal)
-        inverse = 1 / (diagonal + scale * (4 * stiffness + FAINT))
-        near, rough = (LinearOperator((K, K), f, dtype=np.float64) for f in (normal, lambda c: inverse * c))
+        near, rough = (LinearOperator((K, K), f, dtype=np.float64) for f in (normal, solved))
         return np.asarray(cg(near, right, rtol=ENOUGH, maxiter=STEPS, M=rough)[0])
 
-    def _bent(self, coefficients: Real) -> Real:
-        """The gradient of half the squared differences of neighbours."""
-        grid = coefficients.reshape(self.knots)
-        by_row, by_column = (np.diff(np.diff(grid, axis=axis), axis=axis, prepend=0, append=0) for axis in (0, 1))
-        return np.asarray(-(by_row + by_column).ravel())
+
+def _bent(grid: Real) -> Real:
+    """The gradient of half the squared second differences of a grid: by row, by column, and twice by both."""
+    found = np.zeros_like(grid)
+    for axis, out in ((0, found), (1, found.T)):
+        bend = np.diff(grid, 2, axis=axis) if axis == 0 else np.diff(grid, 2, axis=axis).T
+        out[:-2] += bend
+        out[1:-1] -= 2 * bend
+        out[2:] += bend
+    twist = 2 * np.diff(np.diff(grid, axis=0), axis=1)
+    found[:-1, :-1] += twist
+    found[1:, :-1] -= twist
+    found[:-1, 1:] -= twist
+    found[1:, 1:] += twist
+    return found
 
 
 def _lit(probe: NDArray[np.complex64]) -> Real:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ptycho_nb.freedoms import FREEDOMS as FREEDOMS
     from ptycho_nb.freedoms import Freedom as Freedom
     from ptycho_nb.freedoms import rank_freedoms as rank_freedoms
+    from ptycho_nb.guess import initial_guess as initial_guess
     from ptycho_nb.history import Control as Control
     from ptycho_nb.history import State as State
     from ptycho_nb.history.callback import History as History
@@ -80,6 +81,7 @@ PUBLIC = {
     "train": "training",
     "Reconstruction": "result",
     "reconstruct": "reconstruction",
+    "initial_guess": "guess",
     "refine": "refinement",
     "compare": "compare",
     "checks": "checks",

@@ -86,8 +86,9 @@ def half_data(
     van Heel & Schatz, J. Struct. Biol. 151, 250 (2005).
     """
     control, found = control or Control(), []
+    flat = (config or RefinementConfig()).replace(initial_object="flat")  # a learned prior would be shared
     for half in halves(scan):
-        found.append(refine(half, config=config, listener=listener, control=control))
+        found.append(refine(half, config=flat, listener=listener, control=control))
         if found[-1].state is State.DIVERGED:
             raise InputError("A fit of half of the patterns diverged; lower the learning rate, or look at checks(scan).")
         if found[-1].history is not None and not found[-1].history.steps:

@@ -34,7 +34,7 @@ FLOORS = (  # from the ground up; within a floor a room imports those to its lef
     ("simulate", "dataset", "network", "readers"),
     ("model",),
     ("history", "runs"),
-    ("training", "result", "reconstruction", "refinement", "freedoms", "quick_look", "resolution", "estimate", "checks"),
+    ("training", "result", "reconstruction", "guess", "refinement", "freedoms", "quick_look", "resolution", "estimate", "checks"),
     ("views", "figures", "compare", "exports", "report", "lessons", "cli"),
     ("ui/drawing", "ui/viewer", "ui/forms"),
     ("ui/panels", "ui/lessons"),

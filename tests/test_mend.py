@@ -233,6 +233,7 @@ def believed(explained, certainty, excess):
 @pytest.mark.parametrize(
     ("explained", "certainty", "excess", "taken"),
     [
+        (-0.01, 4, 1, False),
         (0.01, 2.0, 1.0, False),
         (0.01, 4.0, 1.0, True),
         (0.3, 7.0, 20.0, False),
@@ -245,7 +246,7 @@ def test_a_slow_phase_is_taken_where_it_is_certain_and_is_much_or_beyond_doubt_o
     assert believed(explained, certainty, excess) is taken
 
 
-def test_tilts_that_a_background_bends_are_not_believed(scan):
+def test_tilts_that_a_background_bends_lack_more_than_photon_noise(scan):
     glow = np.zeros((scan.M, scan.N, scan.N), np.float32)
     glow[:, :, 40:] = scan.intensity.mean() * np.linspace(0, 2, scan.M)[:, None, None]  # a background that grows on one side
     found = late(scan, 0.01, intensity=scan.intensity + glow)

@@ -14,6 +14,7 @@ from ptycho_nb.metrics import compare_objects, step
 from ptycho_nb.refinement.priors import (
     EVERY,
     HALF,
+    MODEST,
     NATS,
     STRENGTH,
     Prior,
@@ -74,12 +75,19 @@ def test_the_weight_follows_the_root_of_the_photons_of_an_object_pixel():
     assert found.share == pytest.approx(HALF * EVERY * 0.5 * math.sqrt(scan.photons) / step(scan.positions) / scan.M)
 
 
-@pytest.mark.parametrize(("photons", "overlap", "expected"), [(1e3, 0.7, STRENGTH), (1e6, 0.7, 0.0), (1e6, 0.4, STRENGTH)])
+@pytest.mark.parametrize(
+    ("photons", "overlap", "expected"), [(1e3, 0.7, STRENGTH), (1e5, 0.7, MODEST), (1e6, 0.7, 0.0), (1e6, 0.4, STRENGTH)]
+)
 def test_left_to_the_scan_it_comes_where_photons_or_overlap_are_scarce(photons, overlap, expected):
     scan = simulate_scan(SimulationConfig(height=112, width=120, nphotons=photons, overlap=overlap))
     assert strength(RefinementConfig(), scan) == expected
     assert strength(RefinementConfig(total_variation=0.7), scan) == 0.7
     assert (refine(scan, config=RefinementConfig(epochs=1)).settings["refinement"]["total_variation"] or 0.0) == expected
+
+
+def test_the_amplitude_loss_gets_no_modest_prior_unasked():
+    scan = simulate_scan(SimulationConfig(height=112, width=120, nphotons=1e5))
+    assert strength(RefinementConfig(loss="amplitude"), scan) == 0
 
 
 def test_no_strength_and_no_second_place_mean_no_prior():

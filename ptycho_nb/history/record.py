@@ -111,9 +111,9 @@ class History:
     def state(self, state: State) -> None:
         self._state = state
 
-    def begin(self) -> None:
-        """Start the clock, going on from the time already recorded."""
-        self._clock = time.monotonic() - (self.seconds[-1] if self.seconds else 0.0)
+    def begin(self, spent: float = 0.0) -> None:
+        """Start the clock, going on from the time already recorded and what was spent on the start [s]."""
+        self._clock = time.monotonic() - spent - (self.seconds[-1] if self.seconds else 0.0)
         self.started = self.started or time.time()
         self.state, self.message = State.RUNNING, ""
 

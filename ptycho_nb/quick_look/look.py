@@ -19,6 +19,8 @@ FEWEST = 8  # epochs below which a scan is better looked at in its middle only
 BATCH = 16  # patterns in a step
 HELD_OUT, FEWEST_JUDGES = 0.1, 4  # of the patterns, not fitted: they judge the look; of few patterns more, up to twice the share
 RECIPE = RefinementConfig(batch_size=BATCH, learning_rate=0.15, probe_start=0.05, probe_learning_rate=0.03)
+GUESSED = 12  # epochs up to which a network's guess is a better start than a flat object: the whole look is shorter than its lead
+HASTE = 0.3  # s: in a look of less the guess would take too much of it
 PILOT = 160  # patterns whose few steps tell the pace
 PILOT_STEPS = 6
 FASTEST = 1e6  # patterns a second: where a stop left no step to time
@@ -28,7 +30,8 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
     """A rough object after about so many seconds, to see whether a scan is read rightly.
 
     A short iterative fit, its step sizes falling to zero as the time runs out. Few epochs
-    want small batches, larger steps and a probe that moves nearly at once. A tenth of the
+    want small batches, larger steps and a probe that moves nearly at once, and begin with a
+    network's guess where there is one (``initial_guess``). A tenth of the
     patterns is held out to judge it by. Of a scan that cannot be gone over eight times only the
     middle is fitted, sharp where the whole would be a blur; the result is then of fewer
     patterns, those of ``looked_at(scan, result)``, which is the scan to judge it by.
@@ -58,7 +61,8 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
         epochs = int(np.clip(visits / part.M, FEWEST, EPOCHS))
     left = max(0.1, seconds - (time.monotonic() - began))
-    found = refine(part, config=recipe(part, epochs).replace(time_limit=left), listener=listener, control=control)
+    config = recipe(part, epochs if left > HASTE else EPOCHS).replace(epochs=epochs, time_limit=left)
+    found = refine(part, config=config, listener=listener, control=control)
     history = found.history
     if history is None or history.state is not State.STOPPED or control.stopping:
         return found
@@ -70,7 +74,7 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
 def recipe(part: Scan, epochs: int = EPOCHS) -> RefinementConfig:
     """The settings of a look at a scan or a part of it."""
     share = min(max(HELD_OUT, FEWEST_JUDGES / part.M), 2 * HELD_OUT)
-    return RECIPE.replace(epochs=epochs, holdout=share)
+    return RECIPE.replace(epochs=epochs, holdout=share, initial_object="auto" if epochs <= GUESSED else "flat")
 
 
 def looked_at(scan: Scan, result: Reconstruction) -> Scan:

@@ -41,7 +41,7 @@ class SlowPhase:
     excess : float
         Mean square of the missing tilts over that of photon noise alone.
     believed : bool
-        Whether it is to be taken: it is certain, and explains much or is beyond doubt or what the
+        Whether it is to be taken: it explains something for certain, and that much or is beyond doubt or what the
         tilts lack besides is little more than photon noise. Where a model lacks modes or a
         background, they lack more, and mean something else.
     """
@@ -55,7 +55,7 @@ class SlowPhase:
     @property
     def believed(self) -> bool:
         plain = self.explained > LARGE or self.certainty > SURE
-        return self.certainty > CERTAIN and (plain or self.excess * (1 - self.explained) < NOISY)
+        return self.explained > 0 and self.certainty > CERTAIN and (plain or self.excess * (1 - self.explained) < NOISY)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 A fit with a prior seeks the most probable object given the photons. The prior's weight follows the
 photons of an object pixel, so that it takes off what the photon noise could have put in, and where
 photons abound, next to nothing. Total variation keeps edges; it costs smooth objects a little where
-the data say enough without it, so it is left out there unless it is asked for.
+the data say enough without it, so it is weaker there, or left out, unless it is asked for.
 
 References
 ----------
@@ -22,10 +22,12 @@ from torch import Tensor
 
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.metrics import overlap, step
+from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.scan import Scan
 
 STRENGTH = 0.25  # of the weight over the root of the photons of an object pixel
 FEW, SPARSE = 500, 0.55  # photons of an object pixel, and linear overlap: below either it helped every object tried
+MODEST, MANY = 0.12, 5000  # below so many, half of it helped or cost nothing wherever the noise is taken as Poisson's
 SOFT = 1e-2  # of the object's RMS: the step below which total variation is quadratic, so that it has a slope at zero
 NATS = {"poisson": 1.0, "amplitude": 2.0}  # negative log-likelihood over the engine's misfit; the amplitude's for many photons
 HALF = 0.5  # the engine's gradients are half the slope of the misfit
@@ -59,8 +61,10 @@ def strength(config: RefinementConfig, scan: Scan) -> float:
         return 0.0
     if config.total_variation is not None:
         return config.total_variation
-    scarce = photons_of_a_pixel(scan) < FEW or overlap(scan.probe, scan.positions) < SPARSE
-    return STRENGTH if scarce else 0.0
+    photons = photons_of_a_pixel(scan)
+    if photons < FEW or overlap(scan.probe, scan.positions) < SPARSE:
+        return STRENGTH
+    return MODEST if photons < MANY and noise_model(scan, config) == "poisson" else 0.0
 
 
 def photons_of_a_pixel(scan: Scan) -> float:

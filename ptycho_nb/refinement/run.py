@@ -60,7 +60,7 @@ def refine(
     with threads, interrupt_stops(history.control), torch.no_grad():
         run = Run(scan, start, config, history, device, resume_from)
         history.previewer = run.preview
-        history.begin()
+        history.begin(run.guessing)
         try:
             run.go()
         except BaseException as error:

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
+from ptycho_nb.guess import WIDTH, guess_from
 from ptycho_nb.losses import FLOOR
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import MARGIN, Canvas, Scan
@@ -19,6 +20,7 @@ from ptycho_nb.scan import MARGIN, Canvas, Scan
 ENOUGH = 3e5  # photons a pattern from which the amplitude loss is taken: it forgives the model's own errors, which then outweigh the noise
 DARK = 0.03  # of the root of a pixel's mean photons: the best or near it from 3e3 to 3e5 photons a pattern
 DRIFT = 4  # degree of the polynomial that a drift follows
+ASKED = 64  # patterns, at most, that tell whether a guess explains more than a flat object
 SEED_POWER = 0.02  # of the first mode, given to each further mode at the start
 
 
@@ -69,6 +71,32 @@ def settings_behind(begin: Reconstruction) -> dict[str, Any]:
     if begin.method != "Network" or begin.history is None:
         return begin.settings
     return {**begin.settings, "trained_epochs": begin.history.epochs}
+
+
+def guessed(scan: Scan, config: RefinementConfig, patterns: NDArray[np.int64]) -> Reconstruction | None:
+    """The network's guess from these patterns, where it is asked for and explains some of them better than a flat object does.
+
+    A fit that is judged by pixels of all patterns begins flat: the guess would have seen them.
+
+    Raises
+    ------
+    InputError
+        It is asked for by name, and the scan is not of the width that the network knows.
+    """
+    if config.initial_object == "flat" or config.held_pixels or (config.initial_object == "auto" and scan.N != WIDTH):
+        return None
+    guess, loss = guess_from(scan, patterns), noise_model(scan, config)
+    some = patterns[:: math.ceil(len(patterns) / ASKED)]
+    empty = guess.replace(object=np.ones_like(guess.object))
+    bright = np.sqrt((scan.intensity[some] * scan.mask).sum() / max(float((empty.predicted(some) * scan.mask).sum()), 1e-30))
+    flat = guess.replace(object=np.full_like(guess.object, bright))
+    return guess if guess.misfit(scan, loss, some) < flat.misfit(scan, loss, some) else None
+
+
+def first_of(begin: Reconstruction) -> str:
+    """With what the fits began that led to a result: "flat" or "network"; "flat" too where they began with an object that was given."""
+    stored = begin.settings.get("refinement")
+    return str(stored.get("initial_object", "flat")) if isinstance(stored, dict) else "flat"
 
 
 def start_object(space: Room, start: Reconstruction | None, config: RefinementConfig) -> NDArray[np.complex64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import asdict, fields
 
 import numpy as np
@@ -22,6 +23,8 @@ from ptycho_nb.refinement.start import (
     by_power,
     check_start,
     dark_floor,
+    first_of,
+    guessed,
     held_out,
     noise_model,
     room,
@@ -35,6 +38,7 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
+FROM_GUESS = 0.06  # greatest step of an object pixel from a guess: it is rough, but nearer than a flat object
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
 BATCH = 64  # patterns judged at once
 MENDING = tuple(f.name for f in fields(Mending))
@@ -68,11 +72,16 @@ class Run:
         self.loss = noise_model(scan, config)
         self.judged = held_out(scan, config.holdout, config.seed)
         self.fitted = np.setdiff1d(np.arange(scan.M), self.judged)
+        asked = time.monotonic()
+        guess = guessed(scan, config, self.fitted) if begin is None else None
+        self.guessing = time.monotonic() - asked
+        first = first_of(begin) if begin is not None else "flat" if guess is None else "network"
+        self.config = config = config.model_copy(update={"initial_object": first})
         self.photons = float(np.sum(np.abs(probe) ** 2))
         along, inside = ways(self.measured, config.position_model), support(config.probe_support, scan.N)
         self.fit = Fit(
             self._detector(device),
-            torch.from_numpy(start_object(self.space, begin, config)).to(device),
+            torch.from_numpy(start_object(self.space, begin or guess, config)).to(device),
             torch.from_numpy(start_probe(probe, config.probe_modes)).to(device),
             torch.from_numpy(self.measured - self.space.origin),
             farthest=config.max_shift,
@@ -82,7 +91,7 @@ class Run:
         )
         self.order = np.array([self.passes.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
-        self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
+        self.rate = min(config.learning_rate, gentle if start is not None else math.inf if guess is None else FROM_GUESS)
         self.first_step = self.step = 0
         fresh = begin is None or begin.method == "Network"  # a fit is mended once
         self.mending = Mending(mended=not fresh)
@@ -140,7 +149,10 @@ class Run:
         if not history.keep_going():
             history.state = State.STOPPED
             return False
-        progress = max((self.step + 0.5) / self.total, (history.elapsed - self.before) / limit if limit else 0.0)
+        progress = max(
+            (self.step + 0.5) / self.total,
+            (history.elapsed - self.before - self.guessing) / max(limit - self.guessing, 1e-9) if limit else 0.0,
+        )
         if progress >= 1:
             history.state, history.message = State.STOPPED, f"The time limit of {limit:g} s was reached."
             return False

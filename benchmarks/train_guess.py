@@ -1,11 +1,11 @@
-"""Teaches the network of ``finish.py``: simulates scans, fits them roughly, and shows it what the objects lacked.
+"""Teaches the network that guesses objects: simulates scans, looks at each once, and shows it what their objects are.
 
-    python train_finish.py FOLDER --scans 1400 --minutes 60 --out finish.safetensors
+    python train_guess.py FOLDER --scans 4400 --minutes 60 --out ../ptycho_nb/guess/weights.safetensors
 
-FOLDER keeps the rough objects, two of each scan, so that a second call goes on where the first one ended. Objects are pictures
+FOLDER keeps the looks, so that a second call goes on where the first one ended. Objects are pictures
 of scikit-image and shapes of the simulator, another for amplitude and for phase; probes, paths, overlap, dose, contrast and
 errors of the probe are drawn anew for each scan. The pictures of the benchmarks (astronaut, camera, coins, gravel) are left
-out. The network is judged every 100 steps on scans whose number ends in 00, 25, 50 or 75, which it never learns from.
+out. The network is judged every 200 steps on scans whose number ends in 00, 25, 50 or 75, which it never learns from.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ import argparse
 import copy
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from finish import KIND, FinishingNet, Rough, trained
 from measure import machine, one_thread
 from scipy.ndimage import gaussian_filter
 from skimage import data, io, transform
 from torch import Tensor
 from torch.nn import functional as F
 
-from ptycho_nb import InputError, SimulationConfig, refine
-from ptycho_nb.quick_look import unseen
-from ptycho_nb.quick_look.look import recipe
+from ptycho_nb import InputError, SimulationConfig
+from ptycho_nb.guess.coarse import CELL
+from ptycho_nb.guess.glimpse import LIGHT, glimpse
+from ptycho_nb.guess.guess import KIND, weights
+from ptycho_nb.guess.network import GuessNet
 from ptycho_nb.simulate.experiment import Experiment, simulate_mask, simulate_positions
 from ptycho_nb.simulate.objects import OBJECTS, unit
 from ptycho_nb.simulate.probes import simulate_probe
 from ptycho_nb.storage import write_tensors
 
-EPOCHS = (2, 3, 4, 6, 8, 12)  # of the rough fits
-SIDE, BATCH, RATE = 128, 8, 2e-3  # px of a cut, cuts in a step, greatest step size
-COARSE = 8  # px: the scale above which phase and amplitude may drift from the truth at a small price
-GLOBAL = 0.25  # that price
+SIDE, BATCH, RATE = 48, 8, 1e-3  # cells of a cut, cuts in a step, greatest step size
+WIDE = 16  # px: the scale on which a phase is slow
+LEFT_OUT = 0.1  # of the patterns, as a fit leaves them out to judge by
 JUDGED = 25  # every so many scans one judges
+LIT = 0.1  # of the most light: what counts
 PICTURES = ("brick", "cell", "chelsea", "coffee", "grass", "horse", "hubble_deep_field", "ihc")
 PICTURES += ("microaneurysms", "moon", "motorcycle_left", "page", "retina", "rocket", "text")
 
@@ -83,8 +83,8 @@ def drawn_config(rng: np.random.Generator) -> SimulationConfig:
     return SimulationConfig(
         probe=str(rng.choice(["disk", "gaussian", "zone_plate"], p=[0.2, 0.3, 0.5])),
         scan=str(rng.choice(["raster", "jittered", "spiral", "random"], p=[0.1, 0.4, 0.3, 0.2])),
-        height=int(rng.integers(168, 232)),
-        width=int(rng.integers(168, 232)),
+        height=int(rng.integers(160, 352)),
+        width=int(rng.integers(160, 352)),
         overlap=rng.uniform(0.55, 0.8),
         nphotons=10 ** rng.uniform(3.5, 7),
         probe_diameter=rng.uniform(14, 34),
@@ -101,62 +101,67 @@ def drawn_config(rng: np.random.Generator) -> SimulationConfig:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the network sees of one rough object, what it should have been, and where that counts."""
+    """A look at a scan, and its object on whole cells."""
 
-    maps: np.ndarray  # float16 (CHANNELS, H, W)
-    truth: np.ndarray  # complex64 (H, W)
-    weight: np.ndarray  # bool (H, W)
-    scanned: np.ndarray  # (2, 2) rows and columns: from, to
+    detail: np.ndarray  # float16 (2, H, W), real and imaginary part
+    maps: np.ndarray  # float16 (CHANNELS, h, w)
+    truth: np.ndarray  # float16 (2, H, W)
 
-    def cut(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A square near the scanned region, turned, mirrored, conjugated and its phase moved at random."""
-        corner = [
-            int(np.clip(rng.integers(low - 24, max(high - SIDE + 24, low - 23)), 0, n - SIDE))
-            for (low, high), n in zip(self.scanned, self.truth.shape, strict=True)
-        ]
-        at = tuple(slice(c, c + SIDE) for c in corner)
-        maps, truth, weight = self.maps[(slice(None), *at)].astype(np.float32), self.truth[at], self.weight[at].astype(np.float32)
-        turns = int(rng.integers(4))
-        maps, truth, weight = np.rot90(maps, turns, (1, 2)).copy(), np.rot90(truth, turns), np.rot90(weight, turns)
+    def cut(self, rng: np.random.Generator, side: int) -> tuple[np.ndarray, ...]:
+        """A square of so many cells at most, at random, zeros beyond the canvas: detail, maps, truth and where it counts."""
+        first = [int(rng.integers(0, max(n - side, 0) + 1)) for n in self.maps.shape[1:]]
+        cells = tuple(slice(f, f + side) for f in first)
+        pixels = tuple(slice(CELL * f, CELL * (f + side)) for f in first)
+        maps = self.maps[(slice(None), *cells)].astype(np.float32)
+        rim = [(0, side - n) for n in maps.shape[1:]]
+        wide = [(0, CELL * n) for _, n in rim]
+        detail, truth = (np.pad(one[(slice(None), *pixels)].astype(np.float32), ((0, 0), *wide)) for one in (self.detail, self.truth))
+        return turned(detail, np.pad(maps, ((0, 0), *rim)), truth, rng)
+
+
+def turned(detail: np.ndarray, maps: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """The same scan mirrored and conjugated at random; a tilt along a mirrored axis changes its sign."""
+    if rng.random() < 0.5:
+        detail, truth = detail.swapaxes(1, 2), truth.swapaxes(1, 2)
+        maps = maps.swapaxes(1, 2)[[0, 1, 3, 2, 5, 4, 7, 6, *range(8, len(maps))]]
+    maps = maps.copy()
+    for axis, odd in ((1, (2, 4, 8)), (2, (3, 5, 8))):
         if rng.random() < 0.5:
-            maps, truth, weight = maps[:, :, ::-1].copy(), truth[:, ::-1], weight[:, ::-1]
-        conjugate, turn = rng.random() < 0.5, np.exp(0.3j * rng.normal())
-        for first in (0, 2, 8):  # the complex ones, as real and imaginary part
-            value = (maps[first] + 1j * maps[first + 1] * (-1 if conjugate else 1)) * turn
-            maps[first], maps[first + 1] = value.real, value.imag
-        return maps, np.ascontiguousarray(truth.conj() if conjugate else truth), np.ascontiguousarray(weight)
+            detail, truth, maps = np.flip(detail, axis), np.flip(truth, axis), np.flip(maps, axis).copy()
+            maps[list(odd)] *= -1
+    if rng.random() < 0.5:  # probe and object conjugated, patterns turned by 180 degrees
+        sign = np.array([1, -1], dtype=np.float32)[:, None, None]
+        detail, truth = detail * sign, truth * sign
+        maps[[2, 3, 4, 5, 10, 11]] *= -1
+    counts = np.kron(maps[LIGHT] > LIT, np.ones((CELL, CELL))).astype(np.float32)
+    return tuple(np.ascontiguousarray(one) for one in (detail, maps, truth, counts))
 
 
-def lessons(number: int) -> Iterator[Lesson]:
-    """Two of the scan of that number."""
+def lesson(number: int) -> Lesson:
+    """The one of the scan of that number."""
     rng = np.random.default_rng(number)
     config = drawn_config(rng)
     probes, positions, mask = simulate_probe(config), simulate_positions(config), simulate_mask(config)
     scan = Experiment(config, drawn_object(config, rng), *probes, *positions, mask).record()
-    for epochs in rng.choice(EPOCHS, 2, replace=False):
-        found = refine(scan, config=recipe(scan, int(epochs)).replace(mend_slow_phase=False, seed=int(rng.integers(1000))))
-        rough = Rough.of(scan, found, np.setdiff1d(np.arange(scan.M), unseen(scan, found)))
-        inside = np.zeros(found.object.shape, bool)
-        rows, columns = found.scanned
-        inside[max(rows.start - 6, 0) : rows.stop + 6, max(columns.start - 6, 0) : columns.stop + 6] = True
-        weight = inside & (found.coverage > 0.1 * found.coverage.max())
-        scanned = np.array([[one.start, one.stop] for one in found.scanned])
-        yield Lesson(rough.maps()[0].astype(np.float16), scan.truth_on(found.canvas), weight, scanned)
+    seen = glimpse(scan, np.sort(rng.permutation(scan.M)[: max(int((1 - LEFT_OUT) * scan.M), 4)]))
+    truth = scan.truth_on(scan.canvas)
+    rim = [(0, CELL * cells - pixels) for cells, pixels in zip(seen.maps.shape[1:], truth.shape, strict=True)]
+    parts = (np.stack([one.real, one.imag]).astype(np.float16) for one in (np.pad(seen.detail, rim), np.pad(truth, rim)))
+    return Lesson(next(parts), seen.maps.astype(np.float16), next(parts))
 
 
 def prepared(folder: Path, scans: int) -> list[Path]:
     """Files of the lessons of so many scans, made where they are not there yet."""
     folder.mkdir(exist_ok=True)
     for number in range(scans):
-        if not (folder / f"{number:06d}_0.npz").exists():
+        if not (folder / f"{number:06d}.npz").exists():
             try:
-                for part, lesson in enumerate(lessons(number)):
-                    np.savez(folder / f"{number:06d}_{part}.npz", **vars(lesson))
+                np.savez(folder / f"{number:06d}.npz", **vars(lesson(number)))
             except InputError:  # a probe that does not fit its window, or a scan of a position or two
                 continue
         if number % 100 == 99:
             print(f"{number + 1} scans simulated", flush=True)
-    return sorted(folder.glob("*.npz"))
+    return [path for path in sorted(folder.glob("*.npz")) if int(path.stem) < scans]
 
 
 def read(path: Path) -> Lesson:
@@ -164,80 +169,75 @@ def read(path: Path) -> Lesson:
         return Lesson(**stored)
 
 
-def batch(chosen: list[Lesson], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    maps, truth, weight = (torch.from_numpy(np.stack(parts)) for parts in zip(*(one.cut(rng) for one in chosen), strict=True))
-    return maps.to(memory_format=torch.channels_last), truth, weight
+def batch(chosen: list[Lesson], rng: np.random.Generator, side: int) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(np.stack(parts)) for parts in zip(*(one.cut(rng, side) for one in chosen), strict=True))
 
 
-def smooth(maps: Tensor) -> Tensor:
-    """Means over some COARSE pixels, (B, n, H, W)."""
-    means = F.avg_pool2d(F.avg_pool2d(maps, COARSE), 3, 1, 1, count_include_pad=False)
-    return F.interpolate(means, scale_factor=COARSE, mode="bilinear", align_corners=False)
+def distances(amplitude: Tensor, phase: Tensor, truth: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """RMS difference from the truth over its own RMS, and root of 1 - cos of the slow phase's error, (B,) each; up to one phase for all."""
+    made, wanted = torch.polar(amplitude, phase), torch.complex(truth[:, 0], truth[:, 1])
+    shared = counts * made.conj() * wanted
+    turn = shared.sum((1, 2))
+    turn = (turn / turn.abs().clamp(min=1e-6))[:, None, None]
+    power = (counts * wanted.abs().square()).sum((1, 2)).clamp(min=1e-6)
+    whole = (counts * (made * turn - wanted).abs().square()).sum((1, 2)) / power
+    straight = shared * turn.conj()
+    real, imaginary, light = F.avg_pool2d(torch.stack([straight.real, straight.imag, counts], 1), WIDE).unbind(1)
+    away = 1 - real / (torch.complex(real, imaginary).abs() + 1e-4)
+    slow = (light * away).sum((1, 2)) / light.sum((1, 2)).clamp(min=1e-6)
+    return (whole + 1e-4).sqrt(), (slow + 1e-4).sqrt()
 
 
-def distances(maps: Tensor, added: Tensor, truth: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """RMS difference from the truth over its own RMS, (B,) each: with a gain that varies slowly, and with one gain."""
-    made = torch.complex(maps[:, 2] + added[:, 0], maps[:, 3] + added[:, 1])
-    shared, own = weight * made.conj() * truth, weight * made.abs().square()
-    slow = smooth(torch.stack([shared.real, shared.imag, own], 1))
-    local_gain = torch.complex(slow[:, 0], slow[:, 1]) / slow[:, 2].clamp(min=1e-6)
-    one_gain = shared.sum((1, 2)) / own.sum((1, 2)).clamp(min=1e-6)
-    whole = (weight * truth.abs().square()).sum((1, 2)).clamp(min=1e-6)
-    gains = local_gain, one_gain[:, None, None]
-    local, single = ((weight * (gain * made - truth).abs().square()).sum((1, 2)) / whole for gain in gains)
-    return (local + 1e-5).sqrt(), (single + 1e-5).sqrt()
+def judged(network: GuessNet, judges: list[tuple[Tensor, ...]]) -> tuple[float, float]:
+    """Both distances, the mean over the judges."""
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = [torch.stack(distances(*network(detail, maps), *rest)) for detail, maps, *rest in judges]
+    whole, slow = torch.cat(found, 1).mean(1).tolist()
+    return whole, slow
 
 
-def judged(network: torch.nn.Module, judges: list[Lesson]) -> str:
-    """Both distances after and before the network, over the judges."""
-    maps, truth, weight = batch(judges, np.random.default_rng(0))
-    with torch.no_grad():
-        added = network(maps)
-        after, before = (torch.stack(distances(maps, part, truth, weight)).mean(1) for part in (added, torch.zeros_like(added)))
-    return f"judges: local {after[0]:.4f} ({before[0]:.4f} before), whole {after[1]:.4f} ({before[1]:.4f})"
-
-
-def taught(network: FinishingNet, paths: list[Path], minutes: float) -> FinishingNet:
+def taught(network: GuessNet, paths: list[Path], minutes: float) -> GuessNet:
     """The network after so long: Adam with decoupled weight decay, half a cosine, and the weights' running mean."""
-    judging, known = [read(p) for p in paths if not int(p.name[:6]) % JUDGED], [read(p) for p in paths if int(p.name[:6]) % JUDGED]
-    print(f"{len(known)} rough objects to learn from, {len(judging)} to judge by", flush=True)
+    known = [read(p) for p in paths if int(p.stem) % JUDGED]
     rng, mean = np.random.default_rng(0), copy.deepcopy(network)
+    judging = [batch([read(p)], np.random.default_rng(1), 2 * SIDE) for p in paths if not int(p.stem) % JUDGED][:80]
+    print(f"{len(known)} scans to learn from, {len(judging)} to judge by; before: {judged(network, judging)}", flush=True)
     optimiser = torch.optim.AdamW(network.parameters(), RATE, betas=(0.9, 0.99), weight_decay=1e-3)
     began, step = time.monotonic(), 0
     while (progress := (time.monotonic() - began) / (60 * minutes)) < 1:
         optimiser.param_groups[0]["lr"] = RATE * min(1, step / 200 + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
-        maps, truth, weight = batch([known[i] for i in rng.integers(len(known), size=BATCH)], rng)
+        detail, maps, *rest = batch([known[i] for i in rng.integers(len(known), size=BATCH)], rng, SIDE)
         with torch.autocast("cpu", torch.bfloat16):
-            added = network(maps)
-        local, single = distances(maps, added.float(), truth, weight)
+            made = network(detail, maps)
+        whole, slow = distances(*made, *rest)
         optimiser.zero_grad()
-        (local + GLOBAL * single).mean().backward()
+        (whole + slow).mean().backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         step += 1
         with torch.no_grad():
             for kept, new in zip(mean.parameters(), network.parameters(), strict=True):
                 kept.lerp_(new, 0.003 if step > 1000 else 0.02)
-        if step % 100 == 0:
-            print(f"step {step}, {progress:.0%}; {judged(mean, judging)}", flush=True)
+        if step % 200 == 0:
+            print(f"step {step}, {progress:.0%}; judges: whole {{:.4f}}, slow phase {{:.4f}}".format(*judged(mean, judging)), flush=True)
     return mean
 
 
 def main() -> None:
     """Simulate, teach, save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="keeps the rough objects")
-    parser.add_argument("--scans", type=int, default=1000)
+    parser.add_argument("folder", type=Path, help="keeps the looks")
+    parser.add_argument("--scans", type=int, default=4400)
     parser.add_argument("--minutes", type=float, default=60, help="of learning")
     parser.add_argument("--start", type=Path, help="weights to go on from")
-    parser.add_argument("--out", type=Path, default=Path("finish.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("weights.safetensors"))
     parser.add_argument("--quick", action="store_true", help="see that it works; writes nothing")
     arguments = parser.parse_args()
     one_thread()
     print(machine())
     torch.manual_seed(0)
-    paths = prepared(arguments.folder, 6 if arguments.quick else arguments.scans)
-    network = copy.deepcopy(trained(arguments.start)).train().requires_grad_(True) if arguments.start else FinishingNet()
+    paths = prepared(arguments.folder, 60 if arguments.quick else arguments.scans)
+    network = copy.deepcopy(weights(arguments.start)).train().requires_grad_(True) if arguments.start else GuessNet()
     network = taught(network.to(memory_format=torch.channels_last), paths, 0.1 if arguments.quick else arguments.minutes)
     if not arguments.quick:
         halved = {name: t.bfloat16() if t.ndim == 4 else t for name, t in network.state_dict().items()}

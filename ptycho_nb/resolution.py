@@ -86,7 +86,7 @@ def half_data(
     van Heel & Schatz, J. Struct. Biol. 151, 250 (2005).
     """
     control, found = control or Control(), []
-    flat = (config or RefinementConfig()).replace(initial_object="flat")  # a learned prior would be shared
+    flat = (config or RefinementConfig()).model_copy(update={"initial_object": "flat"})  # a learned prior would be shared
     for half in halves(scan):
         found.append(refine(half, config=flat, listener=listener, control=control))
         if found[-1].state is State.DIVERGED:

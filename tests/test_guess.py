@@ -179,8 +179,10 @@ def test_auto_begins_flat_at_a_width_that_the_network_does_not_know():
 def test_a_guess_that_explains_the_photons_no_better_is_left_for_a_flat_object(scan, monkeypatch):
     wrong = initial_guess(scan)
     monkeypatch.setattr(start, "guess_from", lambda *_: wrong.replace(object=np.conj(wrong.object[::-1, ::-1]).copy() * 3))
-    fit = refine(scan, config=RefinementConfig(epochs=1, initial_object="network"))
-    assert fit.settings["refinement"]["initial_object"] == "flat"
+    for name, told in (("network", "The fit began flat"), ("auto", "")):
+        fit = refine(scan, config=RefinementConfig(epochs=1, initial_object=name))
+        assert fit.settings["refinement"]["initial_object"] == "flat"
+        assert told in fit.history.message
 
 
 def test_half_a_masked_beam_shows_no_phase(scan):

@@ -39,6 +39,7 @@ from ptycho_nb.scan import Scan
 
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
 FROM_GUESS = 0.06  # greatest step of an object pixel from a guess: it is rough, but nearer than a flat object
+LEFT = "The network's guess was left: pixels are held out, or it explains the photons no better than a flat object. The fit began flat."
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
 BATCH = 64  # patterns judged at once
 MENDING = tuple(f.name for f in fields(Mending))
@@ -75,6 +76,7 @@ class Run:
         asked = time.monotonic()
         guess = guessed(scan, config, self.fitted) if begin is None else None
         self.guessing = time.monotonic() - asked
+        self.told = LEFT if begin is None and guess is None and config.initial_object == "network" else ""
         first = first_of(begin) if begin is not None else "flat" if guess is None else "network"
         self.config = config = config.model_copy(update={"initial_object": first})
         self.photons = float(np.sum(np.abs(probe) ** 2))
@@ -141,7 +143,7 @@ class Run:
                     return
                 self.step += 1
             self._end_of_epoch()
-        self.history.state = State.DONE
+        self.history.state, self.history.message = State.DONE, self.told
 
     def _step(self, chosen: list[int]) -> bool:
         """Whether to go on."""

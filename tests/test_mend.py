@@ -14,7 +14,7 @@ from ptycho_nb.metrics import compare_objects
 from ptycho_nb.patches import illumination
 from ptycho_nb.refinement.course import opening, rates
 from ptycho_nb.refinement.detector import Detector
-from ptycho_nb.refinement.mend import Mending, SlowPhase, lacking, slow_phase
+from ptycho_nb.refinement.mend import Mending, SlowPhase, lacking, risen, slow_phase
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.report import methods_text
@@ -244,6 +244,25 @@ def believed(explained, certainty, excess):
 )
 def test_a_slow_phase_is_taken_where_it_is_certain_and_is_much_or_beyond_doubt_or_all_that_is_missing(explained, certainty, excess, taken):
     assert believed(explained, certainty, excess) is taken
+
+
+def test_a_misfit_has_risen_where_all_batches_say_so():
+    base = list(np.linspace(0.3, 0.5, 16))
+    assert risen(base, [one + 0.01 for one in base])
+    assert not risen(base, [one - 0.01 for one in base])
+    assert not risen(base, [one + 0.01 * (-1) ** i for i, one in enumerate(base)])
+
+
+def test_a_beam_that_fluctuates_asks_for_no_slow_phase_at_the_end():
+    """Its tilts ask for one, for certain, but the photons do not."""
+    scan = simulate_scan(SimulationConfig(object="picture", height=150, width=170, nphotons=3e5, seed=1))
+    rng = np.random.default_rng(1)
+    photons = scan.intensity * rng.normal(1, 0.15, (scan.M, 1, 1)).clip(0.5)
+    shaken = scan.replace(intensity=photons.astype(np.float32))
+    fits = [refine(shaken, config=RefinementConfig(epochs=24, mend_slow_phase=mend)) for mend in (False, True)]
+    assert not fits[1].optimiser["added_late"]
+    errors = [compare_objects(one.object, scan.truth, one.scanned).phase.mae for one in fits]
+    assert errors[1] < 1.3 * errors[0]
 
 
 def test_tilts_that_a_background_bends_lack_more_than_photon_noise(scan):

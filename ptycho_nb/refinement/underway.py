@@ -16,7 +16,7 @@ from ptycho_nb.history import History, Preview, State
 from ptycho_nb.refinement.course import opening, passes, rates
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
-from ptycho_nb.refinement.mend import Mending, lacking
+from ptycho_nb.refinement.mend import Mending, lacking, risen
 from ptycho_nb.refinement.priors import prior, strength
 from ptycho_nb.refinement.start import (
     Room,
@@ -41,6 +41,7 @@ BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoi
 FROM_GUESS = 0.06  # greatest step of an object pixel from a guess: it is rough, but nearer than a flat object
 LEFT = "The network's guess was left: pixels are held out, or it explains the photons no better than a flat object. The fit began flat."
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
+ASKED, PARTS = 128, 16  # patterns, at most, and batches of them, that tell whether a slow phase added at the end costs misfit
 BATCH = 64  # patterns judged at once
 MENDING = tuple(f.name for f in fields(Mending))
 
@@ -170,13 +171,22 @@ class Run:
 
     def _mend(self) -> None:
         """Add the slow phase that the patterns' tilts ask for, where they can be believed; a second course begins with it."""
-        first = not self.mending.mended and self.opening > 0
+        first, again = not self.mending.mended and self.opening > 0, self.mending.mended
         slow = lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen(), self.fit.expected)
         if self.mending.settle(slow, self.step / self.per_epoch, self.total):
             turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
+            before = self._sampled() if again else []
             self.fit.object[self.space.crop].mul_(turn)
+            if again and risen(before, self._sampled()):
+                self.fit.object[self.space.crop].mul_(turn.conj())
+                self.mending.added_late = False
         for name in ("object", "probe") if first else ():
             self.fit.movers[name].forget()
+
+    def _sampled(self) -> list[float]:
+        """Misfits of some patterns, a batch each."""
+        some = self.fitted[:: math.ceil(len(self.fitted) / ASKED)]
+        return [self.fit.misfit(part.tolist()) for part in np.array_split(some, min(PARTS, len(some)))]
 
     def _end_of_epoch(self) -> None:
         steps = [value for _, value in self.history.steps[-self.per_epoch :]]

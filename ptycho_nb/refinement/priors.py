@@ -31,7 +31,7 @@ MODEST, MANY = 0.12, 5000  # below so many, half of it helped or cost nothing wh
 SOFT = 1e-2  # of the object's RMS: the step below which total variation is quadratic, so that it has a slope at zero
 NATS = {"poisson": 1.0, "amplitude": 2.0}  # negative log-likelihood over the engine's misfit; the amplitude's for many photons
 HALF = 0.5  # the engine's gradients are half the slope of the misfit
-EVERY = 4  # steps between two pulls, each four times as strong: a pull costs half a step
+EVERY = 12  # steps between two pulls, each twelve times as strong: a pull costs more than a step, and its strength is what counts
 
 
 class Prior:
@@ -50,7 +50,7 @@ class Prior:
         self.share = HALF * weight * EVERY / (patterns * NATS[loss])
 
     def pull(self, gradient: Tensor, object: Tensor, *, chosen: int, number: int) -> None:
-        """Add the prior's slope to the gradient (H, W, 2) of a step on ``chosen`` patterns, in each fourth step by ``number``."""
+        """Add the prior's slope to the gradient (H, W, 2) of a step on ``chosen`` patterns, in each twelfth step by ``number``."""
         if number % EVERY == 0:
             gradient.add_(torch.view_as_real(scale_free_slope(object)), alpha=self.share * chosen)
 

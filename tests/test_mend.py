@@ -250,6 +250,7 @@ def test_a_misfit_has_risen_where_all_batches_say_so():
     base = list(np.linspace(0.3, 0.5, 16))
     assert risen(base, [one + 0.01 for one in base])
     assert not risen(base, [one - 0.01 for one in base])
+    assert not risen(base, [one + 0.0005 for one in base])  # certain, but a trifle
     assert not risen(base, [one + 0.01 * (-1) ** i for i, one in enumerate(base)])
 
 

@@ -18,7 +18,7 @@ CERTAIN = 2.0  # standard errors by which it explains tilts that it was not fitt
 SURE, LARGE = 8.0, 0.35  # standard errors, or share of the missing tilts' variance, from which it is taken whatever else is missing.
 # Measured scans whose model lacks something reached 7.8 and 0.34, and were harmed; simulated ones gain from far below that on
 NOISY = 3.0  # times the photon noise: where tilts lack less besides, certain is enough
-ERRORS = 3.0  # standard errors by which the misfit may rise with a slow phase added near the end
+ERRORS, SLIGHT = 3.0, 0.003  # standard errors, and share of it, by which the misfit may rise with a slow phase added near the end
 STIFFNESSES = (0.3, 3.0, 30.0)  # tried: from supple to stiff
 STIFFEST = 300.0  # too stiff to be taken, but so sure of the little it says that it tells whether there is something
 SEED = 0  # of the halves
@@ -106,14 +106,14 @@ class Mending:
 
 
 def risen(before: list[float], after: list[float]) -> bool:
-    """Whether the misfits of the same batches have risen for certain: by more than ``ERRORS`` standard errors of their mean.
+    """Whether the misfits of the same batches have risen for certain, by more than ``ERRORS`` standard errors, and more than slightly.
 
     At the end of a fit a right slow phase costs next to nothing; one that tilts ask for because the beam
     fluctuates or a background lies under it costs much.
     """
     rise = np.subtract(after, before)
     error = rise.std(ddof=1) / len(rise) ** 0.5 if len(rise) > 1 else 0.0
-    return bool(rise.mean() > ERRORS * error)
+    return bool(rise.mean() > max(ERRORS * error, SLIGHT * float(np.mean(before))))
 
 
 def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.float64]) -> SlowPhase:

@@ -129,7 +129,7 @@ def _maps(scan: Scan, positions: Real, shape: tuple[int, int], moments: Real, be
     phases = [integrated(CELL * spread[i : i + 2], weight) for i in (1, 3)]
     beams = cover * photons / CELL**2
     told = [(np.log10(1 + beams) - 4) / 2, cover / cover.max()]
-    told += [np.full(cells.shape, value) for value in (np.log10(1 + scan.photons) / 2 - 2.5, probe_diameter(scan.probe) / 20 - 1)]
+    told += [np.full(cells.shape, value) for value in (np.log10(1 + moments[:, 0].mean()) / 2 - 2.5, probe_diameter(scan.probe) / 20 - 1)]
     maps = SCALES[:, None, None] * np.stack([np.sqrt(squared[0]), *spread, *phases, *told]).astype(np.float32)
     return maps.clip(-LARGEST, LARGEST), beams
 

@@ -31,8 +31,8 @@ def initial_guess(scan: Scan) -> Reconstruction:
 
     The look gives the amplitude from the brightness of the patterns, the slow phase from their
     centres of mass, and detail from the phase of the empty beam; the network, which learned on simulated scans of
-    other objects under three kinds of probe, makes one object of them. It is rough: for
-    ``refine(scan, initial_guess(scan))``, which then needs fewer epochs.
+    other objects under three kinds of probe, makes one object of them. It is rough:
+    ``RefinementConfig(initial_object="network")`` begins a fit with it, where it explains the photons.
 
     Parameters
     ----------

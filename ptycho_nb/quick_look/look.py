@@ -61,7 +61,9 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
         part = scan if count >= scan.M else scan.select(middle(scan, max(count, PILOT)))
         epochs = int(np.clip(visits / part.M, FEWEST, EPOCHS))
     left = max(0.1, seconds - (time.monotonic() - began))
-    config = recipe(part, epochs if left > HASTE else EPOCHS).replace(epochs=epochs, time_limit=left)
+    config = recipe(part, epochs).replace(time_limit=left)
+    if left < HASTE:
+        config = config.replace(initial_object="flat")
     found = refine(part, config=config, listener=listener, control=control)
     history = found.history
     if history is None or history.state is not State.STOPPED or control.stopping:

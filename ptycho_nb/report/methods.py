@@ -50,9 +50,7 @@ REFERENCES = {
 }
 
 
-GUESSED = (
-    "It began with the guess of a network that had learned on simulated scans, made from brightness and centre of mass of the patterns."
-)
+GUESS = "the guess of a network that had learned on simulated scans, made from brightness and centre of mass of the patterns"
 
 
 def methods_text(result: Reconstruction, scan: Scan | None = None) -> str:
@@ -122,7 +120,7 @@ def _network(result: Reconstruction, scan: Scan | None) -> list[str]:
     """The network and its training."""
     training, model, data = stated(result, TrainingConfig), stated(result, ModelConfig), stated(result, DataConfig)
     if "guess" in result.settings:
-        return [GUESSED.replace("It began with", "The object began as")]
+        return [f"The object began as {GUESS}."]
     if result.method == "Iterative" or training is None or model is None or data is None:
         return []
     taken = result.history.epochs if result.method == "Network" and result.history is not None else result.settings.get("trained_epochs")
@@ -199,7 +197,7 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
         f"{begun} object was fitted to the photons by minimising {LOSSES[loss]}"
         " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
         f"The fit took {' in batches of '.join(counts)}, with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
-        *([GUESSED] if config.initial_object == "network" and result.method == "Iterative" else []),
+        *([f"It began with {GUESS}."] if config.initial_object == "network" and result.method == "Iterative" else []),
         *_slow_phase(result),
         _probe(result, config),
         _positions(result, config),

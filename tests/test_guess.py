@@ -213,6 +213,7 @@ def test_a_fit_says_truly_with_what_it_began(scan):
     assert "began as the guess of a network" in methods_text(given)
     judged = refine(scan, config=network.replace(held_pixels=0.1))
     assert judged.settings["refinement"]["initial_object"] == "flat"
+    assert "pixels that are held out" in judged.history.message
 
 
 def test_two_halves_share_no_guess(monkeypatch):

@@ -39,7 +39,8 @@ from ptycho_nb.scan import Scan
 
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
 FROM_GUESS = 0.06  # greatest step of an object pixel from a guess: it is rough, but nearer than a flat object
-LEFT = "The network's guess was left: pixels are held out, or it explains the photons no better than a flat object. The fit began flat."
+LEFT = "The network's guess explains the photons no better than a flat object. The fit began flat."
+UNFAIR = "The network's guess would have seen the pixels that are held out. The fit began flat; set Held-out pixels to 0 to begin with it."
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
 ASKED, PARTS = 128, 16  # patterns, at most, and batches of them, that tell whether a slow phase added at the end costs misfit
 BATCH = 64  # patterns judged at once
@@ -77,7 +78,8 @@ class Run:
         asked = time.monotonic()
         guess = guessed(scan, config, self.fitted) if begin is None else None
         self.guessing = time.monotonic() - asked
-        self.told = LEFT if begin is None and guess is None and config.initial_object == "network" else ""
+        wanted = begin is None and guess is None and config.initial_object == "network"
+        self.told = "" if not wanted else UNFAIR if config.held_pixels else LEFT
         first = first_of(begin) if begin is not None else "flat" if guess is None else "network"
         self.config = config = config.model_copy(update={"initial_object": first})
         self.photons = float(np.sum(np.abs(probe) ** 2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ptycho_nb.patches import CHUNK, EMPTY, divide, place, stitch, take, totals
+from ptycho_nb.patches import CHUNK, EMPTY, add_at_once, add_each, divide, place, stitch, take, totals
 
 SHAPE = (30, 41)
 
@@ -181,3 +181,16 @@ def test_complex64_patches_keep_positions_of_float64(rng):
     assert found.dtype == torch.complex64
     expected = take(canvas[:, 7990:8010].to(torch.complex128), centre - torch.tensor([0.0, 7990.0]), 8)
     torch.testing.assert_close(found.to(torch.complex128), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("scatter", [add_each, add_at_once])
+def test_each_way_to_add_windows_sums_them_where_they_overlap(rng, scatter):
+    whole = torch.zeros(3, 23, 31, 2)
+    canvas = whole[1, 2:]  # a view, as the ones that are added to
+    corners = [(0, 0), (3, 4), (3, 4), (16, 25), (5, 2)]
+    parts = torch.from_numpy(rng.normal(size=(5, 5, 6, 2)).astype(np.float32))
+    scatter([canvas[r : r + 5, c : c + 6] for r, c in corners], parts)
+    expected = np.zeros((3, 23, 31, 2), np.float32)
+    for (r, c), part in zip(corners, parts.numpy(), strict=True):
+        expected[1, 2 + r : 7 + r, c : c + 6] += part
+    np.testing.assert_allclose(whole.numpy(), expected, atol=1e-6)

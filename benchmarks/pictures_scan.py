@@ -90,7 +90,7 @@ def main() -> None:
     model, groups = ModelConfig(network=arguments.network), DataConfig(gridsize=arguments.gridsize)
     for name in PICTURES if arguments.scan == "both" else [arguments.scan]:
         scan = pictures_scan(name, places=14 if arguments.quick else PLACES)
-        rows = iterative(scan, [2] if arguments.quick else [4, 8, 16, 32, 64])
+        rows = iterative(scan, [2] if arguments.quick else [4, 6, 8, 15, 32, 64])
         trained = train_for(scan, 5 if arguments.quick else arguments.seconds, training, model, groups)
         rows += network(scan, trained, [2] if arguments.quick else [2, 4, 8])
         head = ["method", "length", "seconds", "amplitude SSIM", "phase SSIM", "phase MAE [rad]"]

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from ptycho_nb.reconstruction import reconstruct as reconstruct
     from ptycho_nb.refinement import passes as passes
     from ptycho_nb.refinement import refine as refine
-    from ptycho_nb.refinement.start import noise_model as noise_model
     from ptycho_nb.report import methods_text as methods_text
     from ptycho_nb.report import write_report as write_report
     from ptycho_nb.resolution import HalfData as HalfData
@@ -106,7 +105,6 @@ ROOMS = {  # by name the room that has it; where it has another name there, that
     "memory_needed": "estimate",
     "methods_text": "report",
     "near_field": "physics",
-    "noise_model": "refinement.start",
     "passes": "refinement",
     "pick_device": "machine",
     "subsample": "dataset",

@@ -13,7 +13,7 @@ from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.history import Control, Listener, State
 from ptycho_nb.reconstruction import reconstruct
 from ptycho_nb.refinement import passes, refine
-from ptycho_nb.refinement.start import held_out, noise_model
+from ptycho_nb.refinement.start import held_out
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 from ptycho_nb.training import Training, train
@@ -80,7 +80,7 @@ class Comparison(Reconstruction):
 
     rows: dict[str, Row] = field(default_factory=dict)
     judged: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    loss: str = "amplitude"
+    loss: str = "poisson"
     verdict: str = ""
     training: Training | None = None
 
@@ -156,7 +156,7 @@ class _Contest:
         self.scan, self.judged, self.refinement, self.configs = scan, judged, refinement, configs
         self.listener, self.control = listener, control
         self.part = scan.select(np.setdiff1d(np.arange(scan.M), judged))
-        self.loss = noise_model(scan, refinement)
+        self.loss = refinement.loss
         self.training: Training | None = None
 
     def settle(self, earlier: Comparison | None) -> Comparison:

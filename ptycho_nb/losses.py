@@ -14,21 +14,20 @@ from torch import Tensor
 FLOOR = 1e-3  # photons; the gradient of log(I + floor) at I = 0 is -y/floor: -3e3 here, -3e12 at 1e-12
 
 
-def poisson(expected: Tensor, measured: Tensor, mask: Tensor, floor: float = FLOOR) -> Tensor:
+def poisson(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
     """Negative log-likelihood of Poisson counts over its value at the measurement.
 
-    I - y log(I + floor) less the same at I = y: never below -floor, zero for a perfect fit. A
-    higher floor [photons] lets pixels darker than it go to zero instead of chasing single counts.
+    I - y log(I + floor) less the same at I = y: never below -floor, zero for a perfect fit.
 
     References
     ----------
     Thibault & Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 4.
     """
-    misfit = expected - measured - measured * torch.log((expected + floor) / (measured + floor))
+    misfit = expected - measured - measured * torch.log((expected + FLOOR) / (measured + FLOOR))
     return _believed(misfit, mask)
 
 
-def amplitude(expected: Tensor, measured: Tensor, mask: Tensor, floor: float = FLOOR) -> Tensor:
+def amplitude(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
     """Squared difference of the amplitudes, (sqrt(I + floor) - sqrt(y + floor))².
 
     The variance-stabilised Gaussian form of ``poisson`` for many photons.
@@ -37,7 +36,7 @@ def amplitude(expected: Tensor, measured: Tensor, mask: Tensor, floor: float = F
     ----------
     Thibault & Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 9; Fienup, Appl. Opt. 21, 2758 (1982).
     """
-    misfit = ((expected + floor).sqrt() - (measured + floor).sqrt()).square()
+    misfit = ((expected + FLOOR).sqrt() - (measured + FLOOR).sqrt()).square()
     return _believed(misfit, mask)
 
 

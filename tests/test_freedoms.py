@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,9 @@ from ptycho_nb.config import RefinementConfig, SimulationConfig
 from ptycho_nb.errors import ConfigError, InputError
 from ptycho_nb.freedoms import FREEDOMS, PLAIN, rank_freedoms
 from ptycho_nb.history import Control, State
+from ptycho_nb.losses import FLOOR
 from ptycho_nb.physics import expected_photons
+from ptycho_nb.refinement import detector as detectors
 from ptycho_nb.refinement import refine
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit, Rates
@@ -121,24 +125,30 @@ def test_pixels_kept_out_do_not_move_the_fit(scan):
 
 @pytest.mark.parametrize("loss", ["amplitude", "poisson"])
 @pytest.mark.parametrize("held", [0.0, 0.1])
-def test_gradients_of_the_detector_are_those_of_autograd(scan, loss, held, rng):
+def test_gradients_of_the_detector_are_those_of_autograd(scan, loss, held, rng, monkeypatch):
+    monkeypatch.setattr(detectors, "BEYOND", math.inf)
     counts, mask = torch.from_numpy(scan.intensity[:6]).double(), torch.from_numpy(rng.uniform(size=(32, 32)) > 0.2)
-    detector = Detector(counts.clone(), mask, loss=loss, brightness=True, background=True, held=held)
+    detector = Detector(counts.clone(), mask, loss=loss, brightness=True, background=True, held=held, reads=10.0)
     chosen, far = [4, 1, 5], torch.from_numpy(rng.normal(size=(3, 2, 32, 32)) + 1j * rng.normal(size=(3, 2, 32, 32))).requires_grad_()
     bright = torch.from_numpy(rng.uniform(0.5, 1.5, 6)).requires_grad_()
     root = torch.from_numpy(rng.uniform(0.5, 1.5, (32, 32))).requires_grad_()
     detector.movers["brightness"].values.copy_(bright.detach())
     detector.movers["background"].values.copy_(root.detach())
-    expected = bright[chosen, None, None] * (far.real.square() + far.imag.square()).sum(1) + root.square() + detector.floor
+    light = (far.real.square() + far.imag.square()).sum(1)
+    expected = bright[chosen, None, None] * light + root.square() + FLOOR
     measured = torch.fft.ifftshift(counts, dim=(-2, -1))[chosen]
     keep = torch.fft.ifftshift(mask).double() * (1 - (detector.held[[4 % 10, 1, 5]] if held else 0))
-    difference = (
-        (expected.sqrt() - (measured + detector.floor).sqrt()).square() if loss == "amplitude" else expected - measured * expected.log()
-    )
-    (difference * keep).sum().backward()
+    difference = (expected.sqrt() - (measured + FLOOR).sqrt()).square() if loss == "amplitude" else expected - measured * expected.log()
+    cost = 0.0
+    if loss == "poisson":  # of light on dark pixels; no matter of brightness and background
+        q, slope = detector.dark
+        cost = slope / q * light / (light + q) * (1 - detector.held[[4 % 10, 1, 5]] if held else 1)
+    (difference * keep + cost).sum().backward()
     with torch.no_grad():
         _, factor = detector.compare(far.detach(), chosen)
         torch.testing.assert_close(2 * factor.unsqueeze(1) * far.detach(), far.grad, rtol=1e-6, atol=1e-8)
+        monkeypatch.undo()
+        detector.compare(far.detach(), chosen, rough=True)  # neither bounds nor amplitudes: faint pixels tell of a background together
         detector.move(chosen, 0.0)
     slopes = {name: mover.gradient for name, mover in detector.movers.items()}
     torch.testing.assert_close(slopes["brightness"][chosen], bright.grad[chosen], rtol=1e-6, atol=1e-8)

@@ -10,7 +10,7 @@ from ptycho_nb.history import State
 from ptycho_nb.metrics import align
 from ptycho_nb.refinement import refine
 from ptycho_nb.refinement.course import rates
-from ptycho_nb.refinement.start import by_power, held_out, noise_model, start_probe
+from ptycho_nb.refinement.start import by_power, held_out, start_probe
 from ptycho_nb.simulate import simulate_scan
 
 SMALL = SimulationConfig(object="dead_leaves", N=32, height=72, width=88, overlap=0.65, probe_diameter=12, defocus=0.5)
@@ -166,12 +166,6 @@ def test_held_out_patterns_are_drawn_by_the_seed_among_the_well_covered(scan):
     assert held_out(scan, 0.0, 3).size == 0
     distance = np.sort(np.linalg.norm(scan.positions[:, None] - scan.positions, axis=-1))[:, 8]
     assert distance[judged].max() <= np.median(distance)
-
-
-def test_noise_model_is_chosen_by_the_photons(scan):
-    assert noise_model(scan, RefinementConfig()) == "amplitude"
-    assert noise_model(simulate_scan(SMALL.replace(nphotons=1e3)), RefinementConfig()) == "poisson"
-    assert noise_model(scan, RefinementConfig(loss="poisson")) == "poisson"
 
 
 def test_step_sizes_rise_and_fall_to_zero():

@@ -78,7 +78,7 @@ def noise_of(text: str) -> str:
     return re.search(r"photon noise alone gives (\S+)\.$", text.partition("\n\n")[0])[1]
 
 
-OF_FIT = {"3", "17", "0.07", "5", "0.03"}  # epochs, batch, rate, seed, probe start and probe rate
+OF_FIT = {"3", "17", "0.07", "5", "0.03", "0.25"}  # epochs, batch, rate, seed, probe start and probe rate, total variation
 OF_NETWORK = {"2", "19", "0.004", "0.03", "6", "12", "16", "0.05"}  # … weight decay, seed, hidden, patterns in a group, held out
 
 

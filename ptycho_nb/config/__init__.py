@@ -166,10 +166,10 @@ class RefinementConfig(Config):
     }
 
     epochs: int | None = setting(None, "Passes over the patterns; empty: as many as read each object pixel about 350 times", label="Epochs", unit="epochs", ge=1, le=10_000)
-    batch_size: int | None = setting(None, "Patterns in a step; empty: a sixteenth of the scan, 16 to 48", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
-    learning_rate: float = setting(0.1, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
-    loss: Literal["auto", "amplitude", "poisson"] = setting("auto", "Noise model of the detector; auto chooses by the photons of the scan", label="Loss")
-    initial_object: Literal["auto", "flat", "network"] = setting("flat", "What a fit without a start begins with: a flat object, or the guess of a network that learned on simulated scans, for patterns of 64 x 64 pixels, from which steps are at most 0.06; auto and network begin flat where the guess explains the photons no better and where pixels are held out, auto also at other widths", label="Begin with", advanced=True)
+    batch_size: int | None = setting(None, "Patterns in a step; empty: 16 to 64, fewer in short runs and small scans", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
+    learning_rate: float = setting(0.06, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
+    loss: Literal["poisson", "amplitude"] = setting("poisson", "Noise model of the detector. poisson takes residuals beyond three standard deviations for errors of the model, and a dark pixel's rare light for noise in part; amplitude is the squared difference of the roots", label="Loss")
+    initial_object: Literal["auto", "flat", "network"] = setting("flat", "What a fit without a start begins with: a flat object, or the guess of a network that learned on simulated scans, for patterns of 64 x 64 pixels; auto and network begin flat where the guess explains the photons no better and where pixels are held out, auto also at other widths", label="Begin with", advanced=True)
     refine_probe: bool = setting(True, "Fit the probe too", label="Refine probe")
     probe_modes: int | None = setting(None, "Incoherent probe modes; empty: as many as the scan brings", label="Probe modes", ge=1, le=16)
     refine_positions: bool = setting(False, "Fit the positions too", label="Position correction")
@@ -190,7 +190,7 @@ class RefinementConfig(Config):
     refine_background: bool = setting(False, "Fit one background of photons under all patterns", label="Background", advanced=True)
     probe_support: float | None = setting(None, "Diameter of the circle outside which the probe is zero, over the window's width; empty: no limit", label="Probe support", ge=0.05, le=1.5, advanced=True)
     mend_slow_phase: bool = setting(True, "After the first epochs of a fit from flat or from a network, and near its end, add the slow phase that the patterns' centres of mass ask for, where half of the patterns foretell the other half", label="Mend slow phase", advanced=True)
-    total_variation: float | None = setting(None, "Pull of neighbouring pixels to each other, in proportion to the photon noise; empty: 0.25 where photons or overlap are scarce, 0.12 below 5,000 photons an object pixel with the Poisson loss, else 0. More suits objects with sharp edges", label="Total variation", ge=0, le=100, advanced=True)
+    total_variation: float = setting(0.25, "Pull of neighbouring pixels to each other, in proportion to the photon noise; 0: none. More suits objects with sharp edges", label="Total variation", ge=0, le=100, advanced=True)
     holdout: float = setting(0.0, "Share of well-covered patterns kept out of the fit to judge it", label="Held-out share", ge=0, le=0.5, advanced=True)
     held_pixels: float = setting(0.0, "Share of the detector pixels, others in each pattern, kept out of the fit to judge it; unlike whole patterns they also judge fitted positions and brightness", label="Held-out pixels", ge=0, le=0.5, advanced=True)
 

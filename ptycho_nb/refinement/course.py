@@ -14,10 +14,12 @@ from ptycho_nb.scan import Scan
 
 READS = 350  # of each object pixel, on average: the measured and simulated scans tried gain little by more
 FEWEST, MOST = 16, 128  # epochs
-SHARE, SMALLEST, LARGEST = 16, 16, 48  # steps an epoch at least, and patterns in one
+SHARE, STEPS = 16, 450  # steps of an epoch, and of a whole run, at least
+SMALLEST, LARGEST = 16, 64  # patterns in a step
 DETECTOR_RATE = 0.02  # greatest relative step of brightness and background
 OPENING = 12  # epochs before the slow phase is mended: a quarter of a short run, none of a very short one
 FROM_FLAT, FROM_NETWORK = 2, 1  # the least that will do: tilts are read with the object's amplitude known roughly
+ROUGH = 0.5  # share of the run in which the Poisson loss follows amplitudes: long fits end the same, brief ones nearer
 ALTERNATE = 2  # the probe moves in each second step: all patterns share it, and its gradient is a quarter of a step
 
 
@@ -33,15 +35,20 @@ def passes(config: RefinementConfig, scan: Scan) -> Passes:
 
     Where patterns overlap more, each object pixel is read more often in one pass, and fewer
     passes are needed: the area of the probe (the circle of 90 % of its energy) over the area of
-    a position tells how often.
+    a position tells how often. A short run takes small batches: its steps are few.
     """
     epochs, size = config.epochs, config.batch_size
     if epochs is None:
-        reads = 1.0 if scan.M < 2 else math.pi / 4 * (probe_diameter(scan.probe) / step(scan.positions)) ** 2
-        epochs = int(np.clip(round(READS / reads), FEWEST, MOST)) if math.isfinite(reads) and reads else MOST
+        often = reads(scan)
+        epochs = int(np.clip(round(READS / often), FEWEST, MOST)) if math.isfinite(often) and often else MOST
     if size is None:
-        size = int(np.clip(scan.M // SHARE, SMALLEST, LARGEST))
+        size = int(np.clip(min(scan.M // SHARE, epochs * scan.M // STEPS), SMALLEST, LARGEST))
     return Passes(epochs, size)
+
+
+def reads(scan: Scan) -> float:
+    """Patterns that read an object pixel, on average: the area of the probe over that of a position."""
+    return 1.0 if scan.M < 2 else math.pi / 4 * (probe_diameter(scan.probe) / step(scan.positions)) ** 2
 
 
 def opening(epochs: int, *, flat: bool = True) -> int:
@@ -69,5 +76,6 @@ def rates(config: RefinementConfig, progress: float, object_rate: float, number:
         object=object_rate * course,
         probe=config.probe_learning_rate * moving if config.refine_probe and number % ALTERNATE == 0 else 0.0,
         positions=config.position_learning_rate * moving if config.refine_positions else 0.0,
+        rough=progress < ROUGH,
         detector=DETECTOR_RATE * moving if config.refine_brightness or config.refine_background else 0.0,
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.errors import InputError
-from ptycho_nb.patches import add_each, illumination
+from ptycho_nb.patches import add_each, illumination, stacked
 from ptycho_nb.physics import whole_and_rest
 from ptycho_nb.refinement.adam import Adam
 from ptycho_nb.refinement.detector import Detector
@@ -33,12 +33,13 @@ from ptycho_nb.refinement.shifts import TERMS, Shifts, affordable
 @dataclass(frozen=True)
 class Rates:
     """Step sizes of one step: object [transmission], probe [of its maximum], positions [px], detector (brightness
-    and background, relative); 0 keeps still."""
+    and background, relative), 0 keeps still; and whether the residuals are ``rough``, as far from the truth."""
 
     object: float
     probe: float
     positions: float
     detector: float = 0.0
+    rough: bool = False
 
 
 class Fit:
@@ -121,7 +122,7 @@ class Fit:
 
     def exit_waves(self, chosen: list[int]) -> tuple[Tensor, Tensor, Tensor]:
         """Patches (B, 1, N, N), shifted probes (B, P, N, N), or (1, P, N, N) where none is, and their products."""
-        patches = torch.stack([self._windows[j] for j in chosen]).unsqueeze(1)
+        patches = stacked([self._windows[j] for j in chosen]).unsqueeze(1)
         aligned = self._still and self._aligned
         probes = self.probe.unsqueeze(0) if aligned else _combine(self._coefficients(chosen), self.fields())
         return patches, probes, patches * probes
@@ -194,7 +195,7 @@ class Fit:
         """Move by one step on patterns ``chosen``; their mean misfit before it [a pixel]. Nothing moves where that is not finite."""
         patches, probes, waves = self.exit_waves(chosen)
         far = torch.fft.fft2(waves)
-        misfit, factor = self.detector.compare(far, chosen)
+        misfit, factor = self.detector.compare(far, chosen, rough=rates.rough)
         if not math.isfinite(misfit):
             return misfit
         back = torch.fft.ifft2(torch.mul(far, factor.unsqueeze(1), out=far), norm="forward")  # unscaled: the adjoint of fft2

@@ -1,9 +1,8 @@
 """What is believed of an object before any photon: neighbouring pixels are mostly alike.
 
 A fit with a prior seeks the most probable object given the photons. The prior's weight follows the
-photons of an object pixel, so that it takes off what the photon noise could have put in, and where
-photons abound, next to nothing. Total variation keeps edges; it costs smooth objects a little where
-the data say enough without it, so it is weaker there, or left out, unless it is asked for.
+root of the photons of an object pixel, so that it takes off what the photon noise could have put in, and
+where photons abound, next to nothing. Total variation keeps edges.
 
 References
 ----------
@@ -18,16 +17,12 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ptycho_nb.config import RefinementConfig
-from ptycho_nb.metrics import overlap, step
-from ptycho_nb.refinement.start import noise_model
-from ptycho_nb.scan import Scan
+from ptycho_nb.metrics import step
 
-STRENGTH = 0.25  # of the weight over the root of the photons of an object pixel
-FEW, SPARSE = 500, 0.55  # photons of an object pixel, and linear overlap: below either it helped every object tried
-MODEST, MANY = 0.12, 5000  # below so many, half of it helped or cost nothing wherever the noise is taken as Poisson's
 SOFT = 1e-2  # of the object's RMS: the step below which total variation is quadratic, so that it has a slope at zero
 NATS = {"poisson": 1.0, "amplitude": 2.0}  # negative log-likelihood over the engine's misfit; the amplitude's for many photons
 HALF = 0.5  # the engine's gradients are half the slope of the misfit
@@ -55,28 +50,12 @@ class Prior:
             gradient.add_(torch.view_as_real(scale_free_slope(object)), alpha=self.share * chosen)
 
 
-def strength(config: RefinementConfig, scan: Scan) -> float:
-    """The strength asked for, or the one that suits the photons and the overlap of the scan; 0 for no prior."""
-    if len(np.unique(scan.positions, axis=0)) < 2:
-        return 0.0
-    if config.total_variation is not None:
-        return config.total_variation
-    photons = photons_of_a_pixel(scan)
-    if photons < FEW or overlap(scan.probe, scan.positions) < SPARSE:
-        return STRENGTH
-    return MODEST if photons < MANY and noise_model(scan, config) == "poisson" else 0.0
-
-
-def photons_of_a_pixel(scan: Scan) -> float:
-    """Photons measured for each pixel of the object, on average over the scanned region."""
-    return scan.photons / step(scan.positions) ** 2
-
-
-def prior(strength: float, scan: Scan, *, patterns: int, loss: str) -> Prior | None:
-    """Total variation of that strength; None at zero."""
-    if not strength:
+def prior(config: RefinementConfig, positions: NDArray[np.float64], *, photons: float, patterns: int) -> Prior | None:
+    """The total variation asked for, for patterns of so many photons at positions (M, 2); None at zero, and for a single place."""
+    if not config.total_variation or len(np.unique(positions, axis=0)) < 2:
         return None
-    return Prior(strength * math.sqrt(photons_of_a_pixel(scan)), patterns=patterns, loss=loss)
+    of_a_pixel = photons / step(positions) ** 2  # of the object
+    return Prior(config.total_variation * math.sqrt(of_a_pixel), patterns=patterns, loss=config.loss)
 
 
 def total_variation(object: Tensor) -> float:
@@ -94,7 +73,7 @@ def total_variation_slope(object: Tensor) -> Tensor:
 
 def scale_free_slope(object: Tensor) -> Tensor:
     """The slope of the total variation of ``object`` over its RMS: none along the scale, which the probe could take over."""
-    rms = torch.linalg.vector_norm(object) / math.sqrt(object.numel())
+    rms = torch.linalg.vector_norm(torch.view_as_real(object)) / math.sqrt(object.numel())
     unit = object / rms
     slope = total_variation_slope(unit)
     along = torch.dot(torch.view_as_real(slope).flatten(), torch.view_as_real(unit).flatten()) / object.numel()
@@ -102,7 +81,8 @@ def scale_free_slope(object: Tensor) -> Tensor:
 
 
 def _length(down: Tensor, along: Tensor) -> Tensor:
-    return (down.abs().square_() + along.abs().square_()).add_(SOFT**2).sqrt_()
+    parts = (down.real, down.imag, along.real, along.imag)
+    return sum((part.square() for part in parts), torch.tensor(SOFT**2)).sqrt_()
 
 
 def _steps(object: Tensor) -> tuple[Tensor, Tensor]:

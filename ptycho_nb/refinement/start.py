@@ -13,12 +13,9 @@ from scipy.spatial import cKDTree
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.guess import WIDTH, guess_from
-from ptycho_nb.losses import FLOOR
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import MARGIN, Canvas, Scan
 
-ENOUGH = 3e5  # photons a pattern from which the amplitude loss is taken: it forgives the model's own errors, which then outweigh the noise
-DARK = 0.03  # of the root of a pixel's mean photons: the best or near it from 3e3 to 3e5 photons a pattern
 DRIFT = 4  # degree of the polynomial that a drift follows
 ASKED = 64  # patterns, at most, that tell whether a guess explains more than a flat object
 SEED_POWER = 0.02  # of the first mode, given to each further mode at the start
@@ -85,12 +82,12 @@ def guessed(scan: Scan, config: RefinementConfig, patterns: NDArray[np.int64]) -
     """
     if config.initial_object == "flat" or config.held_pixels or (config.initial_object == "auto" and scan.N != WIDTH):
         return None
-    guess, loss = guess_from(scan, patterns), noise_model(scan, config)
+    guess = guess_from(scan, patterns)
     some = patterns[:: math.ceil(len(patterns) / ASKED)]
     empty = guess.replace(object=np.ones_like(guess.object))
     bright = np.sqrt((scan.intensity[some] * scan.mask).sum() / max(float((empty.predicted(some) * scan.mask).sum()), 1e-30))
     flat = guess.replace(object=np.full_like(guess.object, bright))
-    return guess if guess.misfit(scan, loss, some) < flat.misfit(scan, loss, some) else None
+    return guess if guess.misfit(scan, config.loss, some) < flat.misfit(scan, config.loss, some) else None
 
 
 def first_of(begin: Reconstruction) -> str:
@@ -199,19 +196,3 @@ def held_out(scan: Scan, share: float, seed: int) -> NDArray[np.int64]:
     well = np.flatnonzero(distance <= np.median(distance))
     chosen = np.random.default_rng([seed, 1]).choice(well, size=min(count, len(well)), replace=False)
     return np.sort(chosen).astype(np.int64)
-
-
-def noise_model(scan: Scan, config: RefinementConfig) -> str:
-    """The loss asked for, or the one that suits the photons of the scan."""
-    if config.loss != "auto":
-        return config.loss
-    return "amplitude" if scan.photons >= ENOUGH else "poisson"
-
-
-def dark_floor(scan: Scan, loss: str) -> float:
-    """Photons below which a detector pixel is let go dark.
-
-    At the dark rim of a pattern a Poisson fit chases single counts into the object as noise.
-    The floor that gave the best objects on simulated scans grows with the root of the dose.
-    """
-    return DARK * math.sqrt(scan.photons) / scan.N if loss == "poisson" else FLOOR

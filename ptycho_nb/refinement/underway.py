@@ -13,20 +13,18 @@ from numpy.typing import NDArray
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.history import History, Preview, State
-from ptycho_nb.refinement.course import opening, passes, rates
+from ptycho_nb.refinement.course import Passes, opening, passes, rates, reads
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
 from ptycho_nb.refinement.mend import Mending, lacking, risen
-from ptycho_nb.refinement.priors import prior, strength
+from ptycho_nb.refinement.priors import prior
 from ptycho_nb.refinement.start import (
     Room,
     by_power,
     check_start,
-    dark_floor,
     first_of,
     guessed,
     held_out,
-    noise_model,
     room,
     settings_behind,
     start_object,
@@ -38,7 +36,6 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
-FROM_GUESS = 0.06  # greatest step of an object pixel from a guess: it is rough, but nearer than a flat object
 LEFT = "The network's guess explains the photons no better than a flat object. The fit began flat."
 UNFAIR = "The network's guess would have seen the pixels that are held out. The fit began flat; set Held-out pixels to 0 to begin with it."
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
@@ -59,9 +56,8 @@ class Run:
         device: torch.device,
         earlier: Reconstruction | None,
     ) -> None:
-        self.passes = passes(config, scan)
-        pull = strength(config, scan)
-        self.config = config = config.model_copy(update={**self.passes._asdict(), "total_variation": pull or config.total_variation})
+        self.passes = _planned(config, scan, earlier)
+        self.config = config = config.model_copy(update=self.passes._asdict())
         self.scan, self.history = scan, history
         begin = earlier or start
         self.behind = {} if begin is None else settings_behind(begin)
@@ -72,7 +68,6 @@ class Run:
         probe = scan.probe if begin is None else begin.probe
         self.positions = scan.positions if begin is None else begin.positions
         self.method = "Iterative" if begin is None or begin.method == "Iterative" else "Network, then iterative"
-        self.loss = noise_model(scan, config)
         self.judged = held_out(scan, config.holdout, config.seed)
         self.fitted = np.setdiff1d(np.arange(scan.M), self.judged)
         asked = time.monotonic()
@@ -84,19 +79,20 @@ class Run:
         self.config = config = config.model_copy(update={"initial_object": first})
         self.photons = float(np.sum(np.abs(probe) ** 2))
         along, inside = ways(self.measured, config.position_model), support(config.probe_support, scan.N)
+        detector = self._detector(device)
         self.fit = Fit(
-            self._detector(device),
+            detector,
             torch.from_numpy(start_object(self.space, begin or guess, config)).to(device),
             torch.from_numpy(start_probe(probe, config.probe_modes)).to(device),
             torch.from_numpy(self.measured - self.space.origin),
             farthest=config.max_shift,
             ways=None if along is None else torch.from_numpy(along),
             support=None if inside is None else torch.from_numpy(inside).to(device),
-            prior=prior(pull, scan, patterns=len(self.fitted), loss=self.loss),
+            prior=prior(config, scan.positions, photons=detector.photons, patterns=len(self.fitted)),
         )
         self.order = np.array([self.passes.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
-        self.rate = min(config.learning_rate, gentle if start is not None else math.inf if guess is None else FROM_GUESS)
+        self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
         self.first_step = self.step = 0
         fresh = begin is None or begin.method == "Network"  # a fit is mended once
         self.mending = Mending(mended=not fresh)
@@ -114,8 +110,9 @@ class Run:
         return Detector(
             torch.from_numpy(self.scan.intensity).to(device),
             torch.from_numpy(self.scan.mask).to(device),
-            loss=self.loss,
-            floor=dark_floor(self.scan, self.loss),
+            loss=self.config.loss,
+            fitted=self.fitted,
+            reads=reads(self.scan),
             brightness=self.config.refine_brightness,
             background=self.config.refine_background,
             held=self.config.held_pixels,
@@ -250,6 +247,14 @@ class Run:
             brightness=None if brightness is None else brightness.cpu().numpy().astype(np.float64),
             background=None if background is None else background.cpu().numpy(),
         )
+
+
+def _planned(config: RefinementConfig, scan: Scan, earlier: Reconstruction | None) -> Passes:
+    """Epochs and batch size; a fit that goes on keeps the batches it had, unless they are set."""
+    planned = passes(config, scan)
+    if earlier is None or config.batch_size is not None or "order" not in earlier.optimiser:
+        return planned
+    return planned._replace(batch_size=int(earlier.optimiser["order"][0]))
 
 
 def _measured(scan: Scan, start: Reconstruction | None, earlier: Reconstruction | None) -> NDArray[np.float64]:

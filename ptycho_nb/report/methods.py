@@ -14,8 +14,8 @@ from ptycho_nb.history import State
 from ptycho_nb.metrics import overlap, probe_diameter
 from ptycho_nb.model import ScanFacts
 from ptycho_nb.quantities import length, number, several
+from ptycho_nb.refinement.detector import BEYOND
 from ptycho_nb.refinement.mend import LATE
-from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -25,8 +25,9 @@ ALIKE = 2.0  # factor in photons a pattern within which another scan's dose is n
 LOSSES = {
     "amplitude": "the squared difference of measured and expected amplitudes (Thibault & Guizar-Sicairos 2012)",
     "poisson": "the negative logarithm of the Poisson likelihood of the photons (Thibault & Guizar-Sicairos 2012)",
-    "auto": "the misfit of measured and expected photons",
 }
+FIRST = "At first the gradient was that of the squared difference of amplitudes"
+DARK = "light where a detector pixel is dark on average was given a bounded cost (Geman & McClure 1987)"
 OPTIMISERS = {"adam": "Adam (Kingma & Ba 2015)", "adamw": "AdamW (Loshchilov & Hutter 2019)", "sgd": "stochastic gradient descent"}
 ENDS = {
     State.STOPPED: "The run was stopped before its planned end.",
@@ -36,8 +37,10 @@ ENDS = {
 REFERENCES = {
     "Bunk et al. 2008": "O. Bunk et al., Ultramicroscopy 108, 481 (2008).",
     "Cherukara et al. 2020": "M. J. Cherukara et al., Appl. Phys. Lett. 117, 044103 (2020).",
+    "Geman & McClure 1987": "S. Geman & D. E. McClure, Bull. Int. Stat. Inst. 52, 5 (1987).",
     "Guizar-Sicairos & Fienup 2008": "M. Guizar-Sicairos & J. R. Fienup, Opt. Express 16, 7264 (2008).",
     "Hoidn et al. 2023": "O. Hoidn, A. A. Mishra & A. Mehta, Sci. Rep. 13, 22789 (2023).",
+    "Huber 1964": "P. J. Huber, Ann. Math. Stat. 35, 73 (1964).",
     "Kingma & Ba 2015": "D. P. Kingma & J. Ba, Adam: a method for stochastic optimization, ICLR (2015).",
     "Lazić et al. 2016": "I. Lazić, E. G. T. Bosch & S. Lazar, Ultramicroscopy 160, 265 (2016).",
     "Li et al. 2021": "Z. Li et al., Fourier neural operator for parametric partial differential equations, ICLR (2021).",
@@ -73,7 +76,7 @@ def methods_text(result: Reconstruction, scan: Scan | None = None) -> str:
 
 def sentences(result: Reconstruction, scan: Scan | None = None) -> list[str]:
     """The paragraph of ``methods_text``, a sentence each."""
-    parts = [*_data(result, scan), *_network(result, scan), *_fit(result, scan), *_end(result), *_misfit(result, scan)]
+    parts = [*_data(result, scan), *_network(result, scan), *_fit(result), *_end(result), *_misfit(result, scan)]
     return [part for part in parts if part]
 
 
@@ -182,19 +185,18 @@ def _light(photons: float) -> str:
     return f"{number(float(f'{photons:.3g}'))} photons each on average"
 
 
-def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
+def _fit(result: Reconstruction) -> list[str]:
     """The iterative fit."""
     config = stated(result, RefinementConfig)
     if result.method == "Network" or config is None:
         return []
     begun = "From there the" if result.method != "Iterative" else "The"
-    loss = config.loss if scan is None else noise_model(scan, config)
     epochs = config.epochs if result.history is None else result.history.epochs
     counts = [several(count, word) for count, word in ((epochs, "epoch"), (config.batch_size, "pattern")) if count is not None]
     stored = result.optimiser.get("rate")
     rate = config.learning_rate if stored is None or stored.shape else float(stored)
     told = [
-        f"{begun} object was fitted to the photons by minimising {LOSSES[loss]}"
+        f"{begun} object was fitted to the photons by minimising {LOSSES[config.loss]}"
         " with analytic gradients (Guizar-Sicairos & Fienup 2008) and Adam (Kingma & Ba 2015).",
         f"The fit took {' in batches of '.join(counts)}, with a greatest step of an object pixel of {rate:.3g} and seed {config.seed}.",
         *([f"It began with {GUESS}."] if config.initial_object == "network" and result.method == "Iterative" else []),
@@ -203,7 +205,9 @@ def _fit(result: Reconstruction, scan: Scan | None) -> list[str]:
         _positions(result, config),
         *_detector(config),
     ]
-    if config.total_variation:
+    if config.loss == "poisson":
+        told.insert(1, f"{FIRST}, later residuals beyond {BEYOND:g} standard deviations were bounded there (Huber 1964); {DARK}.")
+    if config.total_variation and len(np.unique(result.positions, axis=0)) > 1:
         told.insert(1, f"The total variation of the object, at a strength of {config.total_variation:g}, was added to it.")
     if config.holdout:
         told.append(f"A share of {config.holdout:g} of the patterns was kept out of the fit to judge it.")

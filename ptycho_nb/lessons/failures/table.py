@@ -80,7 +80,7 @@ FAILURES: dict[str, Failure] = {
         symptom="The loss shoots up at the start, and the image ends as noise full of phase vortices.",
         why="The gradient points downhill only close by; a step longer than that lands higher up on the other side. The "
         "phase then winds round points of zero amplitude, and later, smaller steps cannot unwind it.",
-        remedy="Start again with a learning rate of 0.1 in place of 3.",
+        remedy="Start again with a learning rate of 0.06 in place of 3.",
         diagnostic=RISE,
         bad=_fit({"learning_rate": 3.0, "mend_slow_phase": False}),
         good=_fit(),

@@ -12,7 +12,6 @@ from ptycho_nb.checks import noise_r_factor
 from ptycho_nb.config import RefinementConfig
 from ptycho_nb.history import Control, Preview, State
 from ptycho_nb.metrics import align, compare_aligned
-from ptycho_nb.refinement.start import noise_model
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Canvas, Scan
 from ptycho_nb.ui.lessons.duel.contest import Contest, Side, inside
@@ -73,7 +72,7 @@ def score(side: Side, contest: Contest) -> Score | None:
     if found is None or not (np.isfinite(found.object).all() and np.isfinite(found.probe).all()):
         return None
     whole = found.replace(positions=scan.positions)
-    loss = noise_model(scan, RefinementConfig())
+    loss = RefinementConfig().loss
     held_out = np.array([whole.misfit(scan, loss, contest.judged[k : k + 1]) for k in range(len(contest.judged))])
     noise = noise_r_factor(whole.predicted(_evenly(scan.M)), scan.mask)
     return Score(side.worked, side.again, whole.r_factor(scan), noise, held_out, _errors(whole, scan))

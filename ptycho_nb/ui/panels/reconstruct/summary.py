@@ -84,7 +84,7 @@ def _held_out(outcome: Outcome, scan: Scan) -> str:
     """The misfit of patterns that the last part of the run has not seen."""
     if outcome.fitted:
         config = RefinementConfig(**outcome.result.settings["refinement"])
-        judged, loss = ptycho_nb.held_out_of_fit(scan, config.holdout, config.seed), ptycho_nb.noise_model(scan, config)
+        judged, loss = ptycho_nb.held_out_of_fit(scan, config.holdout, config.seed), config.loss
         part, share = "fit", "Held-out share"
     else:
         assert outcome.training is not None

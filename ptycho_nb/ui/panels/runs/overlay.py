@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-import ptycho_nb
 from ptycho_nb.config import RefinementConfig, TrainingConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.figures.colours import limits, phase_scale
@@ -52,10 +51,10 @@ def _line(run: Run, x: str) -> Line:
 
 def loss_kinds(run: Run) -> set[str]:
     """The noise models of a run's losses."""
-    found = set()
+    found: set[str] = set()
     for config in run.configs.values():
         if isinstance(config, RefinementConfig):
-            found.add(ptycho_nb.noise_model(run.scan, config))
+            found.add(config.loss)
         if isinstance(config, TrainingConfig):
             found.add(config.loss if config.objective == "unsupervised" else config.objective)
     return found

@@ -1,7 +1,7 @@
 """The tasks of two papers on PtychoPINN, as commands, at a size two cores carry.
 
     python papers.py lines [--size 128] [--network global_map] [--quick]
-    python papers.py star [--patterns 32 128 512] [--network cnn] [--quick]
+    python papers.py star [--patterns 64 256 1024 4096] [--network cnn] [--quick]
 
 ``lines``: random lines blurred at three widths, no phase, a raster of 4 px, N = 64, a billion photons; networks with
 gridsize 1 (single patterns) and 2 (groups of four overlapping ones), under the ideal disc and under a
@@ -161,8 +161,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=["lines", "star"])
     parser.add_argument("--size", type=int, default=128, help="of the lines, px a side; the paper: 392")
-    parser.add_argument("--patterns", type=int, nargs="+", default=[32, 128, 512], help="of the upper half; the paper: 512 to 16384")
-    parser.add_argument("--epochs", type=int, help="60 for the lines, as in the paper; for the most patterns of the star 15")
+    parser.add_argument("--patterns", type=int, nargs="+", default=[64, 256, 1024, 4096], help="of the upper half; the paper: 512 to 16384")
+    parser.add_argument("--epochs", type=int, help="60 for the lines, as in the paper; for the most patterns of the star 20")
     parser.add_argument("--network", help="global_map for the lines, cnn for the star; the papers' is nearest to cnn")
     parser.add_argument("--filters", type=float, default=0.125, help="width of the cnn over the standard one; the papers: 1")
     parser.add_argument("--gridsize", type=int, default=2, help="of the star's groups")
@@ -178,7 +178,7 @@ def main() -> None:
     else:
         model = ModelConfig(network=arguments.network or "cnn", n_filters_scale=arguments.filters)
         counts = [16, 32] if arguments.quick else arguments.patterns
-        rows = star(counts, arguments.epochs or (1 if arguments.quick else 15), model, arguments.gridsize, arguments.seed)
+        rows = star(counts, arguments.epochs or (1 if arguments.quick else 20), model, arguments.gridsize, arguments.seed)
         halves = [f"{half}: {part} SSIM" for half in ("half seen", "other half") for part in ("amplitude", "phase")]
         head = ["patterns", "objective", "epochs", "seconds", *halves]
     print(table(head, []))

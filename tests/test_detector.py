@@ -42,6 +42,12 @@ def test_the_misfit_holds_in_float32_where_light_abounds(rng):
     assert misfit == pytest.approx(float((light - y + y * torch.log(y / light)).mean()), rel=0.01)
 
 
+def test_roots_of_less_than_a_photon_a_pixel_are_not_followed(rng):
+    measured = torch.from_numpy(rng.poisson(0.5, (1, N, N)).astype(np.float32))
+    rough, fine = (detector_of(measured.clone()).compare(waves(measured + 0.3), [0], rough=each)[1] for each in (True, False))
+    torch.testing.assert_close(rough, fine)
+
+
 def test_the_first_half_of_a_run_follows_amplitudes():
     assert [rates(RefinementConfig(), progress, 0.1).rough for progress in (0.0, 0.49, 0.5, 1.0)] == [True, True, False, False]
 

@@ -65,6 +65,8 @@ class Detector:
     ----------
     photons : float
         Of a pattern on average, over the patterns and pixels that the fit sees.
+    pixels : int
+        That are not masked.
     judged : float Tensor, shape (M,)
         Mean misfit on the pixels kept out, when the pattern was last compared; zeros before.
     """
@@ -90,18 +92,18 @@ class Detector:
         mean = self._mean(photons, fitted)
         if self.mask is not None:
             mean = torch.where(self.mask > 0, mean, 0.0)
-        self.photons = float(mean.sum())
+        self.photons, self.pixels = float(mean.sum()), int(mask.sum())
         self.dark: tuple[Tensor, Tensor] | None = None  # q, and the cost's slope times (I + q)²
         if loss == "poisson":
             q = SHARE * mean + LEAST
-            strength = SHRINK / max(reads, OFTEN) / (1 + mean * (int(mask.sum()) / max(self.photons, FLOOR)))
+            strength = SHRINK / max(reads, OFTEN) / (1 + mean * (self.pixels / max(self.photons, FLOOR)))
             self.dark = q, q * (strength if self.mask is None else strength * self.mask)
         self.measured = photons.add_(FLOOR).sqrt_() if loss == "amplitude" else photons  # in place: ifftshift made a copy
         self.movers: dict[str, Adam] = {}
         if brightness:
             self.movers["brightness"] = Adam(torch.ones(len(photons), **real))
         if background:
-            typical = self.photons / max(int(mask.sum()), 1)
+            typical = self.photons / max(self.pixels, 1)
             self.movers["background"] = Adam(torch.full((self.N, self.N), (GLOW * typical) ** 0.5, **real))  # its root: never negative
         self.judged = torch.zeros(len(photons), **real)
         self._factor, self._light = torch.empty(0), torch.empty(0)
@@ -110,7 +112,8 @@ class Detector:
         """Mean misfit of far fields (B, P, N, N) with patterns ``chosen``, and the real factor (B, N, N) that
         turns each far field into its gradient.
 
-        That of the amplitudes' squared differences where it is ``rough``: far from the truth it leads there faster.
+        That of the amplitudes' squared differences where it is ``rough``: far from the truth it leads there faster,
+        unless pixels have less than a photon each on average, whose roots say something else than their mean.
         """
         measured = self.measured.index_select(0, torch.tensor(chosen, device=far.device))
         bright, photons = self._of("brightness", chosen), self.expected(far, chosen) + FLOOR
@@ -120,7 +123,7 @@ class Detector:
             difference = amplitude - measured
             factor = plain = difference / amplitude
         else:
-            difference, factor, plain = _poisson(photons, measured, rough)
+            difference, factor, plain = _poisson(photons, measured, rough and self.photons >= self.pixels)
         misfit = self._masked(difference, chosen, aside)
         if self.movers:  # brightness and background are told by all faint pixels together: neither bounded nor rough
             self._factor = self._hidden(plain, aside)

@@ -74,9 +74,11 @@ def quick_look(scan: Scan, seconds: float = 2.0, *, listener: Listener | None = 
 
 
 def recipe(part: Scan, epochs: int = EPOCHS) -> RefinementConfig:
-    """The settings of a look at a scan or a part of it."""
+    """The settings of a look at a scan or a part of it; a brief one follows amplitudes, which lead near the truth faster."""
     share = min(max(HELD_OUT, FEWEST_JUDGES / part.M), 2 * HELD_OUT)
-    return RECIPE.replace(epochs=epochs, holdout=share, initial_object="auto" if epochs <= GUESSED else "flat")
+    brief = epochs <= GUESSED
+    loss, begin = ("amplitude", "auto") if brief else ("poisson", "flat")
+    return RECIPE.replace(epochs=epochs, holdout=share, loss=loss, initial_object=begin)
 
 
 def looked_at(scan: Scan, result: Reconstruction) -> Scan:

@@ -36,6 +36,7 @@ from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
 BRIEF = 4  # epochs: so short a fit cannot make good again what large steps spoil of its start
+FROM_GUESS = 0.03  # greatest step of an object pixel from a guess: it is rough, but nearer than a flat object
 LEFT = "The network's guess explains the photons no better than a flat object. The fit began flat."
 UNFAIR = "The network's guess would have seen the pixels that are held out. The fit began flat; set Held-out pixels to 0 to begin with it."
 RENEWED = 4  # epochs after which the terms of the shift series are chosen anew for the probe as it is
@@ -92,7 +93,7 @@ class Run:
         )
         self.order = np.array([self.passes.batch_size, config.holdout, config.seed])  # what decides which patterns a step takes
         gentle = config.start_learning_rate * self.passes.epochs / BRIEF
-        self.rate = config.learning_rate if start is None else min(config.learning_rate, gentle)
+        self.rate = min(config.learning_rate, gentle if start is not None else math.inf if guess is None else FROM_GUESS)
         self.first_step = self.step = 0
         fresh = begin is None or begin.method == "Network"  # a fit is mended once
         self.mending = Mending(mended=not fresh)

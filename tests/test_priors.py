@@ -97,5 +97,5 @@ def test_total_variation_brings_a_noisy_object_nearer_to_the_truth():
         compare_objects(found.object, scan.truth, found.scanned)
         for found in (refine(scan, config=RefinementConfig(epochs=24, total_variation=strength)) for strength in (0.0, 0.5))
     )
-    assert believed.amplitude.ssim > plain.amplitude.ssim + 0.03
+    assert believed.amplitude.ssim > plain.amplitude.ssim + 0.05
     assert believed.phase.ssim > plain.phase.ssim

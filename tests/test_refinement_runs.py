@@ -327,7 +327,8 @@ def test_a_resumed_run_keeps_its_batches_where_they_are_left_to_the_scan():
 def test_a_resumed_run_heeds_a_new_learning_rate(scan, reference):
     slow = refine(scan, config=EVERYTHING.replace(learning_rate=1e-4), resume_from=reference)
     assert slow.optimiser["rate"] == pytest.approx(reference.optimiser["rate"] * 1e-4 / EVERYTHING.learning_rate)
-    assert np.abs(slow.object - reference.object).max() < 0.05  # the probe goes on at its own rate
+    gain = np.vdot(slow.object, reference.object) / np.vdot(slow.object, slow.object)  # the probe goes on at its own rate
+    assert np.abs(gain * slow.object - reference.object).max() < 0.02
 
 
 def test_a_start_of_the_scan_before_it_was_turned_is_refused(scan, reference):

@@ -111,7 +111,7 @@ def test_each_run_has_a_row_that_tells_what_it_took_and_reached(make):
     assert took == f"{THREE[1].result.seconds:.3g} s"
     assert loss == f"{THREE[1].result.history['train_loss'][-1]:.4g}"
     assert misfit == f"{THREE[1].result.r_factor(SCAN):.4g}"  # a scan of few patterns: of all
-    assert differ == "Epochs 5 Batch size: by the length of the run and the size of the scan, default Loss poisson, default"
+    assert differ == "Epochs 5 Batch size: 16 to 64, default Loss poisson, default"
     assert panel.table.value.count("<th scope=") == 8 + 3
     assert 'aria-label="Runs of this kernel"' in panel.table.value
 

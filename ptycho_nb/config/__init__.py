@@ -166,7 +166,7 @@ class RefinementConfig(Config):
     }
 
     epochs: int | None = setting(None, "Passes over the patterns; empty: as many as read each object pixel about 350 times", label="Epochs", unit="epochs", ge=1, le=10_000)
-    batch_size: int | None = setting(None, "Patterns in a step; empty: by the length of the run and the size of the scan, 16 to 64", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
+    batch_size: int | None = setting(None, "Patterns in a step; empty: 16 to 64, by the length of the run and the size of the scan", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
     learning_rate: float = setting(0.06, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
     loss: Literal["poisson", "amplitude"] = setting("poisson", "Noise model of the detector. poisson takes residuals beyond three standard deviations for errors of the model, and a dark pixel's rare light for noise in part; amplitude is the squared difference of the roots", label="Loss")
     initial_object: Literal["auto", "flat", "network"] = setting("flat", "What a fit without a start begins with: a flat object, or the guess of a network that learned on simulated scans, for patterns of 64 x 64 pixels, from which steps are at most 0.03; auto and network begin flat where the guess explains the photons no better and where pixels are held out, auto also at other widths", label="Begin with", advanced=True)

@@ -20,11 +20,13 @@ from ptycho_nb.history import State
 from ptycho_nb.ui import App
 from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, ScanPanel
 from ptycho_nb.ui.panels.failures import NO_MEMORY, NO_THREAD, in_a_sentence
+from ptycho_nb.ui.panels.object import panel as object_panel
 from ptycho_nb.ui.panels.reconstruct import forecast
 from ptycho_nb.ui.panels.scan import browser, overview
 from ptycho_nb.ui.panels.scan.look import Verdict
 from ptycho_nb.ui.panels.task import Task
 from ptycho_nb.ui.panels.watch import FAILED, Watch
+from ptycho_nb.views import view
 
 SCAN = tiny_scan()
 SHORT = RefinementConfig(epochs=2)
@@ -302,6 +304,29 @@ def test_a_name_too_long_for_the_disk_is_a_sentence(name, tmp_path, monkeypatch)
     assert re.search("characters long|cannot be written|no folder", said(panel.export.problem))
     assert "OSError" not in said(panel.export.problem)
     assert not list(tmp_path.iterdir())
+    panel.close()
+
+
+def test_save_pressed_before_the_object_is_drawn_waits_for_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    panel = ObjectPanel(RESULT, SCAN)
+    assert panel.wait()
+    pressed = threading.Event()
+
+    def late(*args):
+        assert pressed.wait(10)
+        time.sleep(0.2)
+        return view(*args)
+
+    monkeypatch.setattr(object_panel, "view", late)
+    newer = RESULT.replace(object=RESULT.object * 0.5)
+    panel.show(newer, SCAN)
+    panel.export.save.click()
+    pressed.set()
+    assert panel.export.wait()
+    assert not said(panel.export.problem)
+    assert "Saved" in said(panel.export.news)
+    assert panel._subject().result is newer
     panel.close()
 
 

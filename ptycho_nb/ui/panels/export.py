@@ -61,6 +61,8 @@ class ExportBar:
     ----------
     subject : callable
         Gives what is to be exported now; an InputError of it is shown as it is.
+    settle : callable
+        Waits until what was chosen last is on the screen; called before something is written, beside the kernel.
 
     Attributes
     ----------
@@ -69,8 +71,8 @@ class ExportBar:
         The methods text, once it was asked for.
     """
 
-    def __init__(self, subject: Callable[[], Subject]) -> None:
-        self._subject = subject
+    def __init__(self, subject: Callable[[], Subject], settle: Callable[[], object] = lambda: None) -> None:
+        self._subject, self._settle = subject, settle
         self._make_choices()
         self._make_actions()
         self.news, self.problem = Pane(role="status", kind="news"), Pane(role="alert", kind="problem")
@@ -205,6 +207,7 @@ class ExportBar:
         """Do this beside the kernel, with what there is now."""
 
         def do(_: Control) -> None:
+            self._settle()
             subject = self._subject()
             self._result = subject.result
             if self.name.value.strip() in ("", self._proposed):

@@ -28,6 +28,7 @@ from ptycho_nb.views import View, view
 
 NO_OBJECT = "No object yet: press Start in the Reconstruct panel, or give a result in Python: ObjectPanel(refine(scan), scan)."
 OTHER_SCAN = "The scan given is not the one this object was made from and is left out; give its own."
+SOON = 20.0  # s, in which the chosen result comes to the screen, or it will not
 NOT_SHOWN = "The chosen result is not on the screen, so nothing of it is saved: wait for it, or choose another result."
 KEPT = 12  # results; the oldest go
 NARROW = {"description_width": "initial"}
@@ -73,7 +74,7 @@ class ObjectPanel:
             MethodsSection(),
             self.checks,
         )
-        self.export = ExportBar(self._subject)
+        self.export = ExportBar(self._subject, lambda: self._watch.wait(SOON))
         self._make()
         self._watch = Watch(self._draw, self.problem.put)
         self._judging = Watch(self._judge, self.problem.put)

@@ -11,19 +11,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-FLOOR = 1e-3  # photons; the gradient of log(I + floor) at I = 0 is -y/floor: -3e3 here, -3e12 at 1e-12
+FLOOR = 1e-3  # photons; the gradient of y log(I + floor) at I = 0 is y/floor: 1e3 a photon here, 1e12 for a floor of 1e-12
+LEAST = 1e-30  # photons, so that 0 log 0 is 0; torch.xlogy takes longer
 
 
 def poisson(expected: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
-    """Negative log-likelihood of Poisson counts over its value at the measurement.
+    """Negative log-likelihood of Poisson counts over its least value, a floor expected in each pixel besides.
 
-    I - y log(I + floor) less the same at I = y: never below -floor, zero for a perfect fit.
+    E - y - y log(E / y) with E = I + floor: never negative, and at most the floor for a perfect fit.
 
     References
     ----------
     Thibault & Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 4.
     """
-    misfit = expected - measured - measured * torch.log((expected + FLOOR) / (measured + FLOOR))
+    photons = expected + FLOOR
+    misfit = photons - measured - measured * torch.log(photons / measured.clamp(min=LEAST))
     return _believed(misfit, mask)
 
 

@@ -29,8 +29,14 @@ def mask(rng):
     return torch.from_numpy(rng.uniform(0, 1, (6, 6)) > 1 / 3)
 
 
-def test_loss_is_zero_at_the_measurement(loss, photons):
-    assert abs(float(loss(photons, photons, EVERYWHERE))) < 1e-12
+@pytest.mark.parametrize(("name", "besides"), [("amplitude", 0.0), ("poisson", FLOOR)])
+def test_loss_is_zero_where_what_is_expected_is_what_was_measured(name, besides, photons):
+    assert abs(float(LOSSES[name](photons - besides, photons, EVERYWHERE))) < 1e-12
+
+
+def test_loss_at_the_measurement_is_at_most_the_floor(loss, photons):
+    for measured in (photons, torch.zeros_like(photons)):
+        assert 0 <= float(loss(measured, measured, EVERYWHERE)) <= FLOOR
 
 
 def test_loss_is_least_at_the_truth(loss, photons, rng):
@@ -43,7 +49,7 @@ def test_loss_is_least_at_the_truth(loss, photons, rng):
 def test_gradient_vanishes_at_the_truth(loss, photons):
     expected = photons.clone().requires_grad_()
     loss(expected, photons, EVERYWHERE).backward()
-    assert float(expected.grad.abs().max()) < FLOOR  # poisson has its least value at I = y - eps
+    assert float(expected.grad.abs().max()) < FLOOR  # poisson has its least value at I = y - floor
 
 
 @pytest.mark.parametrize(("expected", "measured"), [(0.0, 0.0), (0.0, 50.0), (50.0, 0.0), (1e8, 0.0)])
@@ -54,7 +60,7 @@ def test_loss_and_gradient_are_finite_without_photons(loss, expected, measured, 
     value.backward()
     assert bool(value.isfinite())
     assert bool(photons.grad.isfinite().all())
-    assert float(value.detach()) >= -FLOOR
+    assert float(value.detach()) >= 0
 
 
 @pytest.mark.parametrize("anything", [0.0, 1e30, float("inf"), float("nan")])

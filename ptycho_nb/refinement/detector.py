@@ -36,7 +36,6 @@ from ptycho_nb.refinement.adam import Adam
 FAINTEST = 0.05  # of the mean brightness
 GLOW = 0.01  # of a pixel's mean photons, where a background begins: at zero it would have no gradient
 BEYOND = 3.0  # standard deviations of the photon noise
-EMPTY = -1 + 1e-7  # as good as no photon, so that 0 log 0 is 0; torch.xlogy takes ten times as long
 SHRINK, SHARE, LEAST = 2.0, 0.3, 0.2  # strength; q over a pixel's mean photons, and the least q [photons]
 OFTEN = 8.0  # readings of an object pixel below which the cost grows no more: with few, slow phases suffered from it
 
@@ -227,14 +226,15 @@ class Detector:
 
 def _poisson(photons: Tensor, measured: Tensor, rough: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Half the deviance from the expected photons, its slope with residuals bounded, and as it is; ``measured`` is used up."""
-    excess = measured.sub_(photons).div_(photons)  # y / I - 1: the difference first, which float32 holds exactly where it is small
+    empty = torch.finfo(photons.dtype).eps / 2 - 1  # as good as no photon: at zero itself root and logarithm take ten times as long
+    excess = measured.sub_(photons).div_(photons).clamp_(min=empty)  # y / I - 1: the difference first, which float32 holds exactly if small
     share = excess + 1
-    deviance = excess.clamp(min=EMPTY).log1p_().mul_(share).sub_(excess).mul_(photons)  # I - y + y log(y / I)
+    deviance = excess.log1p().mul_(share).sub_(excess).mul_(photons)  # I - y + y log(y / I)
     plain = excess.neg_()
     if rough:
         return deviance, share.sqrt_().neg_().add_(1).mul_(2), plain
-    root = photons.sqrt()
-    return deviance, torch.mul(plain, root, out=share).clamp_(-BEYOND, BEYOND).div_(root), plain
+    spread = photons.rsqrt()  # of the residual I - y over I
+    return deviance, torch.div(plain, spread, out=share).clamp_(-BEYOND, BEYOND).mul_(spread), plain
 
 
 def _kept_out(share: float, mask: Tensor | None, N: int, seed: int) -> Tensor:

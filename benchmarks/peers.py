@@ -6,8 +6,10 @@
 Each scan named, and four simulated ones drawn with ``--seed``, are fitted by ``refine(scan)``
 with its defaults, timed as the call alone, and by Pty-Chi's and CDTools' Adam with step decay (60
 epochs; 20 on a scan without a known object), timed as their epochs alone. Objects are scored against the
-known one, or, without one, by two half-data fits that start flat and share only the probe. Where the
-probe that made a scan is known, two references stand below: ours with four times the epochs, and so long with that probe given and held.
+known one, or, without one, by two half-data fits that start flat and share only the probe, and by R, where
+each program fits once by the amplitude loss and once by Poisson's: R compares fits by the same loss. Where
+the probe that made a scan is known, two references stand below: ours with four times the epochs, and so
+long with that probe given and held.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import statistics
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,7 @@ class Peer:
     name: str
     python: Path
     epochs: int | None = None
+    loss: str = "amplitude"
 
     def fit(self, scan: Scan) -> tuple[float, Reconstruction]:
         """Seconds of its epochs, and what it found."""
@@ -51,7 +54,16 @@ class Peer:
         with tempfile.TemporaryDirectory() as folder:
             given, found = Path(folder, "scan.npz"), Path(folder, "found.npz")
             np.savez(given, intensity=scan.intensity, positions=scan.positions - origin, probe=scan.probe, shape=np.array(shape))
-            command = [self.python, Path(__file__).with_name(DRIVERS[self.name]), given, found, "--epochs", str(epochs)]
+            command = [
+                self.python,
+                Path(__file__).with_name(DRIVERS[self.name]),
+                given,
+                found,
+                "--epochs",
+                str(epochs),
+                "--loss",
+                self.loss,
+            ]
             environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "Agg"}
             subprocess.run([str(part) for part in command], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             with np.load(found) as result:
@@ -93,7 +105,8 @@ def compared(scan: Scan, peers: list[Peer], config: RefinementConfig | None, tim
     """A row for each peer and one for ours, in turn ``times`` times; medians of the seconds."""
     programs: dict[str, Callable[[Scan], tuple[float, Reconstruction]]] = {peer.name: peer.fit for peer in peers}
     programs["ptycho_nb"] = ours(config)
-    if scan.truth is None:  # R measures amplitudes, which is what the peers fit
+    if scan.truth is None:  # R measures amplitudes: it tells who is nearer only among fits by the same loss
+        programs |= {f"{peer.name}, Poisson loss": replace(peer, loss="poisson").fit for peer in peers}
         programs["ptycho_nb, amplitude loss"] = ours((config or RefinementConfig()).replace(loss="amplitude"))
     rounds = [{name: fit(scan) for name, fit in programs.items()} for _ in range(times)]
     seconds = {name: statistics.median(r[name][0] for r in rounds) for name in programs}

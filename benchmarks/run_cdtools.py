@@ -19,9 +19,10 @@ from cdtools.models import FancyPtycho
 
 PIXEL, WAVELENGTH, DISTANCE = 1e-8, 1e-10, 1.0  # m; only their ratios matter here
 EDGE = 4  # px round the object
+LOSSES = {"amplitude": "amplitude mse", "poisson": "poisson nll"}
 
 
-def problem(intensity: np.ndarray, positions: np.ndarray, probe: np.ndarray) -> tuple[Ptycho2DDataset, FancyPtycho]:
+def problem(intensity: np.ndarray, positions: np.ndarray, probe: np.ndarray, loss: str) -> tuple[Ptycho2DDataset, FancyPtycho]:
     """Data and model in its units, with our guess at the probe."""
     width = intensity.shape[-1]
     pitch = WAVELENGTH * DISTANCE / (width * PIXEL)
@@ -29,7 +30,7 @@ def problem(intensity: np.ndarray, positions: np.ndarray, probe: np.ndarray) -> 
     plane = np.array([[0, -PIXEL], [-PIXEL, 0], [0, 0]])  # what that makes of object pixels
     places = (positions @ plane.T).astype(np.float32)
     data = Ptycho2DDataset(places, torch.from_numpy(intensity), wavelength=WAVELENGTH, detector_geometry=geometry)
-    model = FancyPtycho.from_dataset(data, n_modes=1, obj_padding=EDGE, plot_level=0)
+    model = FancyPtycho.from_dataset(data, n_modes=1, obj_padding=EDGE, plot_level=0, loss=LOSSES[loss])
     model.probe.data = torch.from_numpy(probe[:1]) / model.probe_norm
     for held in (model.translation_offsets, model.weights, model.background):
         if held is not None:
@@ -45,13 +46,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=0.02)
+    parser.add_argument("--loss", choices=LOSSES, default="amplitude")
     parser.add_argument("--drop", type=float, default=0.1, help="factor on the learning rate over the last 40 %% of the epochs")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     with np.load(arguments.scan) as read:
         intensity, positions, probe, shape = (read[k] for k in ("intensity", "positions", "probe", "shape"))
-    data, model = problem(intensity.astype(np.float32), positions, probe.astype(np.complex64))
+    data, model = problem(intensity.astype(np.float32), positions, probe.astype(np.complex64), arguments.loss)
     first = int(0.6 * arguments.epochs)
     began = time.perf_counter()
     for epochs, rate in ((first, 1.0), (arguments.epochs - first, arguments.drop)):

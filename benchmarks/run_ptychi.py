@@ -39,7 +39,7 @@ def library() -> tuple[Any, Any]:
 
 
 def options(api: Any, probe: np.ndarray, arguments: argparse.Namespace) -> Any:
-    """Adam on the amplitude error, object and probe free, positions fixed."""
+    """Adam, object and probe free, positions fixed; the amplitude error unless ``main`` sets another loss."""
     chosen = api.AutodiffPtychographyOptions()
     run = chosen.reconstructor_options
     run.num_epochs = arguments.epochs
@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=0.02, help="of the object; the probe's is this times its maximum")
+    parser.add_argument("--loss", choices=("amplitude", "poisson"), default="amplitude")
     parser.add_argument("--drop", type=float, default=0.1, help="factor on the learning rates over the last 40 %% of the epochs")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -86,6 +87,8 @@ def main() -> None:
         probe_position_x_px=centred[:, 1].astype(np.float32),
         probe_position_y_px=centred[:, 0].astype(np.float32),
     )
+    if arguments.loss == "poisson":  # by its option it would take the photons for their logarithms
+        task.reconstructor.loss_function = torch.nn.PoissonNLLLoss(log_input=False)
     first = int(0.6 * arguments.epochs)
     began = time.perf_counter()
     for epoch in range(arguments.epochs):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 
 class Adam:
-    """Adam on one array in place, without the bookkeeping of an optimiser class: a sixth of a step here.
+    """Adam on one array in place, by the kernel alone: the bookkeeping of an optimiser class would be a fifth of a step here.
 
     References
     ----------
@@ -32,20 +31,20 @@ class Adam:
         arrays = [self.values, self.gradient, self.mean, self.square]
         chosen = arrays if rows is None else [array[rows] for array in arrays]
         values, gradient, mean, square = chosen
-        adam(
+        self.steps += 1
+        torch._fused_adam_(
             [values],
             [gradient],
             [mean],
             [square],
             [],
             [self.steps],
-            fused=True,
-            amsgrad=False,
+            lr=rate,
             beta1=self.BETAS[0],
             beta2=self.BETAS[1],
-            lr=rate,
             weight_decay=0.0,
             eps=1e-12,
+            amsgrad=False,
             maximize=False,
         )
         if rows is not None:

@@ -7,7 +7,7 @@ import pytest
 from tiny_scan import tiny_scan
 
 from ptycho_nb.config import RefinementConfig
-from ptycho_nb.refinement import passes
+from ptycho_nb.refinement import course, passes
 from ptycho_nb.refinement.course import ALTERNATE, FEWEST, LARGEST, MOST, SMALLEST, rates
 from ptycho_nb.scan import Scan
 
@@ -40,6 +40,18 @@ def test_a_batch_is_a_sixteenth_of_the_patterns_within_bounds(patterns, size):
     assert passes(RefinementConfig(), scan).batch_size == size
 
 
+def test_a_batch_of_a_very_large_scan_keeps_the_steps_of_an_epoch_bounded(monkeypatch):
+    monkeypatch.setattr(course, "MANY", 25)
+    scan = tiny_scan().select(np.resize(np.arange(42), 3200))
+    assert passes(RefinementConfig(), scan).batch_size == 3200 // 25
+
+
+def test_the_detector_waits_until_something_of_the_object_is_there():
+    config = RefinementConfig(refine_background=True)
+    assert rates(config, 0.02, 0.1).detector == 0
+    assert rates(config, 0.04, 0.1).detector > 0
+
+
 def test_the_probe_moves_in_every_second_step_once_it_may():
     config = RefinementConfig(probe_start=0.5)
     moved = [rates(config, progress, 0.1, number).probe > 0 for progress in (0.4, 0.6) for number in range(4)]
@@ -47,8 +59,12 @@ def test_the_probe_moves_in_every_second_step_once_it_may():
     assert ALTERNATE == 2
 
 
+def test_by_default_the_probe_moves_from_the_first_step_on_however_long_the_run():
+    assert rates(RefinementConfig(), 1e-6, 0.1, number=0).probe > 0
+
+
 def test_the_rate_rises_and_then_falls_to_zero():
     config = RefinementConfig(warmup=0.25)
-    course = [rates(config, progress, 0.1).object for progress in np.linspace(0, 1, 41)]
-    assert int(np.argmax(course)) == 10
-    assert course[-1] == pytest.approx(0, abs=1e-12)
+    steps = [rates(config, progress, 0.1).object for progress in np.linspace(0, 1, 41)]
+    assert int(np.argmax(steps)) == 10
+    assert steps[-1] == pytest.approx(0, abs=1e-12)

@@ -14,11 +14,12 @@ from leftovers import names_of_threads, nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb import refine
-from ptycho_nb.config import RefinementConfig
+from ptycho_nb.config import RefinementConfig, ViewConfig
 from ptycho_nb.errors import InputError
+from ptycho_nb.exports import save_picture
 from ptycho_nb.history import State
 from ptycho_nb.ui import App
-from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, ScanPanel
+from ptycho_nb.ui.panels import ObjectPanel, PatternPanel, ReconstructPanel, ScanPanel, export
 from ptycho_nb.ui.panels.failures import NO_MEMORY, NO_THREAD, in_a_sentence
 from ptycho_nb.ui.panels.object import panel as object_panel
 from ptycho_nb.ui.panels.reconstruct import forecast
@@ -307,26 +308,55 @@ def test_a_name_too_long_for_the_disk_is_a_sentence(name, tmp_path, monkeypatch)
     panel.close()
 
 
-def test_save_pressed_before_the_object_is_drawn_waits_for_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    panel = ObjectPanel(RESULT, SCAN)
-    assert panel.wait()
-    pressed = threading.Event()
+def drawn_late(monkeypatch) -> threading.Event:
+    """What lets the next view be drawn."""
+    drawn = threading.Event()
 
     def late(*args):
-        assert pressed.wait(10)
+        assert drawn.wait(10)
         time.sleep(0.2)
         return view(*args)
 
     monkeypatch.setattr(object_panel, "view", late)
-    newer = RESULT.replace(object=RESULT.object * 0.5)
+    return drawn
+
+
+def test_save_pressed_before_the_object_is_drawn_waits_for_it_and_saves_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    panel, told = ObjectPanel(RESULT, SCAN), []
+    assert panel.wait()
+
+    def saved(path, seen, what, **more):
+        told.append((seen, said(panel.export.news)))
+        return save_picture(path, seen, what, **more)
+
+    monkeypatch.setattr(export, "save_picture", saved)
+    drawn, newer = drawn_late(monkeypatch), RESULT.replace(object=RESULT.object * np.exp(1j * np.linspace(0, 1, RESULT.object.shape[1])))
     panel.show(newer, SCAN)
     panel.export.save.click()
-    pressed.set()
+    drawn.set()
     assert panel.export.wait()
     assert not said(panel.export.problem)
-    assert "Saved" in said(panel.export.news)
-    assert panel._subject().result is newer
+    ((seen, meanwhile),) = told
+    np.testing.assert_array_equal(seen.phase, view(newer).phase)
+    assert meanwhile == export.WORKING
+    assert [f"Saved: {path}" for path in tmp_path.iterdir()] == [said(panel.export.news)]
+    panel.close()
+
+
+def test_an_object_that_is_not_drawn_in_time_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(object_panel, "SOON", 0.1)
+    panel = ObjectPanel(RESULT, SCAN)
+    assert panel.wait()
+    drawn = drawn_late(monkeypatch)
+    panel.config = ViewConfig(remove_ramp=not panel.config.remove_ramp)
+    panel.export.save.click()
+    assert panel.export.wait()
+    assert said(panel.export.problem) == object_panel.NOT_SHOWN
+    assert not list(tmp_path.iterdir())
+    drawn.set()
+    assert panel.wait()
     panel.close()
 
 

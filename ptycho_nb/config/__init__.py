@@ -166,7 +166,7 @@ class RefinementConfig(Config):
     }
 
     epochs: int | None = setting(None, "Passes over the patterns; empty: as many as read each object pixel about 350 times", label="Epochs", unit="epochs", ge=1, le=10_000)
-    batch_size: int | None = setting(None, "Patterns in a step; empty: 16 to 64, by the length of the run and the size of the scan", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
+    batch_size: int | None = setting(None, "Patterns in a step; empty: 16 to 64, by the length of the run and the size of the scan, more from 33,000 patterns on", label="Batch size", unit="patterns", ge=1, le=4096, log=True, advanced=True)
     learning_rate: float = setting(0.06, "Greatest step of an object pixel, from a flat start", label="Learning rate", ge=1e-5, le=10, log=True)
     loss: Literal["poisson", "amplitude"] = setting("poisson", "Noise model of the detector. poisson takes residuals beyond three standard deviations for errors of the model, and a dark pixel's rare light for noise in part; amplitude is the squared difference of the roots", label="Loss")
     initial_object: Literal["auto", "flat", "network"] = setting("flat", "What a fit without a start begins with: a flat object, or the guess of a network that learned on simulated scans, for patterns of 64 x 64 pixels, from which steps are at most 0.03; auto and network begin flat where the guess explains the photons no better and where pixels are held out, auto also at other widths", label="Begin with", advanced=True)
@@ -178,7 +178,7 @@ class RefinementConfig(Config):
     seed: int = setting(0, "Order of the patterns", label="Seed", ge=0, le=2**31 - 1, advanced=True)
     start_learning_rate: float = setting(0.015, "Greatest step of an object pixel in a fit of four epochs from a given object; longer fits take more in proportion, up to the learning rate", label="Learning rate from a start", ge=1e-5, le=10, log=True, advanced=True)
     probe_learning_rate: float = setting(0.03, "Greatest step of a probe pixel over the probe's maximum", label="Probe learning rate", ge=1e-6, le=1, log=True, advanced=True)
-    probe_start: float = setting(0.03, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
+    probe_start: float = setting(0.0, "Share of the run before the probe and positions move", label="Probe start", ge=0, le=1, advanced=True)
     position_learning_rate: float = setting(0.1, "Greatest step of a position, or of each number that drift and affine have", label="Position learning rate", unit="px", ge=1e-5, le=1, log=True, advanced=True)
     max_shift: float = setting(3.0, "Farthest a position may move", label="Greatest shift", unit="px", ge=0.01, le=64, advanced=True)
     warmup: float = setting(0.15, "Share of the steps in which the learning rate rises", label="Warm-up", ge=0, le=0.9, advanced=True)

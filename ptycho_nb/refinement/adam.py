@@ -32,7 +32,7 @@ class Adam:
         chosen = arrays if rows is None else [array[rows] for array in arrays]
         values, gradient, mean, square = chosen
         self.steps += 1
-        torch._fused_adam_(
+        torch._fused_adam_(  # what torch.optim.adam.adam(fused=True) calls
             [values],
             [gradient],
             [mean],

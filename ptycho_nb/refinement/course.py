@@ -16,7 +16,9 @@ READS = 350  # of each object pixel, on average: the measured and simulated scan
 FEWEST, MOST = 16, 128  # epochs
 SHARE, STEPS = 16, 450  # steps of an epoch, and of a whole run, at least
 SMALLEST, LARGEST = 16, 64  # patterns in a step
+MANY = 512  # steps of an epoch beyond which steps take more patterns: each goes over the whole object, which grows with them
 DETECTOR_RATE = 0.02  # greatest relative step of brightness and background
+DETECTOR_START = 0.03  # share of the run before they move: of a flat object they would take what is the object's
 OPENING = 12  # epochs before the slow phase is mended: a quarter of a short run, none of a very short one
 FROM_FLAT, FROM_NETWORK = 2, 1  # the least that will do: tilts are read with the object's amplitude known roughly
 ROUGH = 0.5  # share of the run in which the Poisson loss follows amplitudes: long fits end the same, brief ones nearer
@@ -35,14 +37,14 @@ def passes(config: RefinementConfig, scan: Scan) -> Passes:
 
     Where patterns overlap more, each object pixel is read more often in one pass, and fewer
     passes are needed: the area of the probe (the circle of 90 % of its energy) over the area of
-    a position tells how often. A short run takes small batches: its steps are few.
+    a position tells how often. A short run takes small batches: its steps are few. A very large scan takes larger ones.
     """
     epochs, size = config.epochs, config.batch_size
     if epochs is None:
         often = reads(scan)
         epochs = int(np.clip(round(READS / often), FEWEST, MOST)) if math.isfinite(often) and often else MOST
     if size is None:
-        size = int(np.clip(min(scan.M // SHARE, epochs * scan.M // STEPS), SMALLEST, LARGEST))
+        size = int(np.clip(min(scan.M // SHARE, epochs * scan.M // STEPS), SMALLEST, max(LARGEST, scan.M // MANY)))
     return Passes(epochs, size)
 
 
@@ -72,10 +74,11 @@ def rates(config: RefinementConfig, progress: float, object_rate: float, number:
     fall = max(0.0, (part - config.warmup) / (1 - config.warmup))
     course = rise * 0.5 * (1 + math.cos(math.pi * fall))
     moving = course if progress >= config.probe_start else 0.0
+    fluctuating = config.refine_brightness or config.refine_background
     return Rates(
         object=object_rate * course,
         probe=config.probe_learning_rate * moving if config.refine_probe and number % ALTERNATE == 0 else 0.0,
         positions=config.position_learning_rate * moving if config.refine_positions else 0.0,
         rough=progress < ROUGH,
-        detector=DETECTOR_RATE * moving if config.refine_brightness or config.refine_background else 0.0,
+        detector=DETECTOR_RATE * course if fluctuating and progress >= DETECTOR_START else 0.0,
     )

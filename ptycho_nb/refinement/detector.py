@@ -226,7 +226,7 @@ class Detector:
 
 def _poisson(photons: Tensor, measured: Tensor, rough: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Half the deviance from the expected photons, its slope with residuals bounded, and as it is; ``measured`` is used up."""
-    empty = torch.finfo(photons.dtype).eps / 2 - 1  # as good as no photon: at zero itself root and logarithm take ten times as long
+    empty = torch.finfo(photons.dtype).eps / 2 - 1  # as good as no photon: 0 log 0 is 0, and the root of zero takes ten times as long
     excess = measured.sub_(photons).div_(photons).clamp_(min=empty)  # y / I - 1: the difference first, which float32 holds exactly if small
     share = excess + 1
     deviance = excess.log1p().mul_(share).sub_(excess).mul_(photons)  # I - y + y log(y / I)

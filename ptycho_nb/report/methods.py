@@ -231,7 +231,8 @@ def _probe(result: Reconstruction, config: RefinementConfig) -> str:
     if not config.refine_probe:
         return f"{kind} was kept as given."
     step = f"a greatest step of {config.probe_learning_rate:g} of its maximum"
-    return f"{kind} was fitted too, after a share of {config.probe_start:g} of the fit, with {step}."
+    when = f"after a share of {config.probe_start:g} of the fit" if config.probe_start else "from the first step on"
+    return f"{kind} was fitted too, {when}, with {step}."
 
 
 def _positions(result: Reconstruction, config: RefinementConfig) -> str:

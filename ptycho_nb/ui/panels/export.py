@@ -62,7 +62,8 @@ class ExportBar:
     subject : callable
         Gives what is to be exported now; an InputError of it is shown as it is.
     settle : callable
-        Waits until what was chosen last is on the screen; called before something is written, beside the kernel.
+        Waits until what was chosen last is on the screen; called before something is written, beside the kernel. An
+        InputError of it is shown as it is.
 
     Attributes
     ----------
@@ -150,14 +151,12 @@ class ExportBar:
     def refresh(self) -> None:
         """Propose a name for what is there now, unless one was written by hand."""
         try:
-            result = self._subject().result
+            result, told = self._subject().result, ""
         except InputError as error:
-            self._result = None
-            self.news.put(str(error))
-        else:
-            if result is not self._result:  # else what was saved of it stays told
-                self.news.put()
-            self._result = result
+            result, told = None, str(error)
+        if not self.busy and (told or result is not self._result):  # else what was saved of it, or is being saved, stays told
+            self.news.put(told)
+        self._result = result
         self._name()
 
     @property

@@ -74,7 +74,7 @@ class ObjectPanel:
             MethodsSection(),
             self.checks,
         )
-        self.export = ExportBar(self._subject, lambda: self._watch.wait(SOON))
+        self.export = ExportBar(self._subject, self._settle)
         self._make()
         self._watch = Watch(self._draw, self.problem.put)
         self._judging = Watch(self._judge, self.problem.put)
@@ -248,6 +248,11 @@ class ObjectPanel:
         if before is None or before.entry is not entry:
             self.export.refresh()
         return shown
+
+    def _settle(self) -> None:
+        """Wait until what was chosen last is on the screen."""
+        if not self._watch.wait(SOON):
+            raise InputError(NOT_SHOWN)
 
     def _subject(self) -> Subject:
         """What is on the screen, to be exported."""

@@ -46,10 +46,11 @@ def test_a_batch_of_a_very_large_scan_keeps_the_steps_of_an_epoch_bounded(monkey
     assert passes(RefinementConfig(), scan).batch_size == 3200 // 25
 
 
-def test_the_detector_waits_until_something_of_the_object_is_there():
-    config = RefinementConfig(refine_background=True)
-    assert rates(config, 0.02, 0.1).detector == 0
-    assert rates(config, 0.04, 0.1).detector > 0
+def test_brightness_moves_at_once_and_a_background_waits_until_something_of_the_object_is_there():
+    config = RefinementConfig(refine_brightness=True, refine_background=True)
+    early, later = rates(config, 0.02, 0.1), rates(config, 0.04, 0.1)
+    assert (early.brightness > 0, early.background > 0) == (True, False)
+    assert (later.brightness > 0, later.background > 0) == (True, True)
 
 
 def test_the_probe_moves_in_every_second_step_once_it_may():

@@ -149,7 +149,7 @@ def test_gradients_of_the_detector_are_those_of_autograd(scan, loss, held, rng, 
         torch.testing.assert_close(2 * factor.unsqueeze(1) * far.detach(), far.grad, rtol=1e-6, atol=1e-8)
         monkeypatch.undo()
         detector.compare(far.detach(), chosen, rough=True)  # neither bounds nor amplitudes: faint pixels tell of a background together
-        detector.move(chosen, 0.0)
+        detector.move(chosen, 0.0, 0.0)
     slopes = {name: mover.gradient for name, mover in detector.movers.items()}
     torch.testing.assert_close(slopes["brightness"][chosen], bright.grad[chosen], rtol=1e-6, atol=1e-8)
     torch.testing.assert_close(2 * slopes["background"], root.grad, rtol=1e-6, atol=1e-8)
@@ -194,7 +194,7 @@ def test_the_fit_moves_the_detector_only_when_told(scan):
     with torch.no_grad():
         fit.step([0, 1], Rates(0.0, 0.0, 0.0))
         assert bool((detector.movers["brightness"].values == 1).all())
-        fit.step([0, 1], Rates(0.0, 0.0, 0.0, detector=0.1))
+        fit.step([0, 1], Rates(0.0, 0.0, 0.0, brightness=0.1))
     assert bool((detector.movers["brightness"].values[:2] != 1).all())
     assert bool((detector.movers["brightness"].values[2:] == 1).all())
 

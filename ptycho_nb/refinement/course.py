@@ -18,7 +18,7 @@ SHARE, STEPS = 16, 450  # steps of an epoch, and of a whole run, at least
 SMALLEST, LARGEST = 16, 64  # patterns in a step
 MANY = 512  # steps of an epoch beyond which steps take more patterns: each goes over the whole object, which grows with them
 DETECTOR_RATE = 0.02  # greatest relative step of brightness and background
-DETECTOR_START = 0.03  # share of the run before they move: of a flat object they would take what is the object's
+BACKGROUND_START = 0.03  # share of the run before a background moves: beside a flat object it would take what is the object's
 OPENING = 12  # epochs before the slow phase is mended: a quarter of a short run, none of a very short one
 FROM_FLAT, FROM_NETWORK = 2, 1  # the least that will do: tilts are read with the object's amplitude known roughly
 ROUGH = 0.5  # share of the run in which the Poisson loss follows amplitudes: long fits end the same, brief ones nearer
@@ -74,11 +74,11 @@ def rates(config: RefinementConfig, progress: float, object_rate: float, number:
     fall = max(0.0, (part - config.warmup) / (1 - config.warmup))
     course = rise * 0.5 * (1 + math.cos(math.pi * fall))
     moving = course if progress >= config.probe_start else 0.0
-    fluctuating = config.refine_brightness or config.refine_background
     return Rates(
         object=object_rate * course,
         probe=config.probe_learning_rate * moving if config.refine_probe and number % ALTERNATE == 0 else 0.0,
         positions=config.position_learning_rate * moving if config.refine_positions else 0.0,
         rough=progress < ROUGH,
-        detector=DETECTOR_RATE * course if fluctuating and progress >= DETECTOR_START else 0.0,
+        brightness=DETECTOR_RATE * course if config.refine_brightness else 0.0,
+        background=DETECTOR_RATE * course if config.refine_background and progress >= BACKGROUND_START else 0.0,
     )

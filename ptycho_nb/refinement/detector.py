@@ -187,17 +187,19 @@ class Detector:
         seen = mask[None] if self.held is None else mask * (1 - self.held.cpu())
         return np.asarray(torch.fft.fftshift(seen, dim=(-2, -1)).numpy() > 0)
 
-    def move(self, chosen: list[int], rate: float) -> None:
-        """Step brightness and background against the gradient of the last comparison; ``rate`` is relative."""
+    def move(self, chosen: list[int], brightness: float, background: float) -> None:
+        """Step each against the gradient of the last comparison, by a relative rate; 0 keeps still."""
         if "brightness" in self.movers:
             mover = self.movers["brightness"]
             mover.gradient[chosen] = (self._factor * self._light).sum((1, 2))
-            mover.move(rate, rows=chosen)
-            mover.values.clamp_(min=FAINTEST)
+            if brightness:
+                mover.move(brightness, rows=chosen)
+                mover.values.clamp_(min=FAINTEST)
         if "background" in self.movers:
             mover = self.movers["background"]
             mover.gradient.copy_(self._factor.sum(0) * mover.values)
-            mover.move(rate * float(mover.values.square().mean()) ** 0.5)
+            if background:
+                mover.move(background * float(mover.values.square().mean()) ** 0.5)
 
     def _of(self, name: str, chosen: list[int]) -> Tensor | None:
         """Brightness (B, 1, 1) of some patterns, where it is fitted."""

@@ -32,13 +32,14 @@ from ptycho_nb.refinement.shifts import TERMS, Shifts, affordable
 
 @dataclass(frozen=True)
 class Rates:
-    """Step sizes of one step: object [transmission], probe [of its maximum], positions [px], detector (brightness
-    and background, relative), 0 keeps still; and whether the residuals are ``rough``, as far from the truth."""
+    """Step sizes of one step: object [transmission], probe [of its maximum], positions [px], brightness and background
+    [relative], 0 keeps still; and whether the residuals are ``rough``, as far from the truth."""
 
     object: float
     probe: float
     positions: float
-    detector: float = 0.0
+    brightness: float = 0.0
+    background: float = 0.0
     rough: bool = False
 
 
@@ -240,8 +241,8 @@ class Fit:
                 self.positions.copy_(self.start + self.ways @ self.movers["positions"].values)
             self.positions.copy_(self.start + (self.positions - self.start).clamp_(-self.farthest, self.farthest))
             self._still = False
-        if rates.detector:
-            self.detector.move(chosen, rates.detector)
+        if rates.brightness or rates.background:
+            self.detector.move(chosen, rates.brightness, rates.background)
 
 
 def _summed(modes: Tensor) -> Tensor:

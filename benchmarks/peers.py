@@ -7,7 +7,7 @@ Each scan named, and four simulated ones drawn with ``--seed``, are fitted by ``
 with its defaults, timed as the call alone, and by Pty-Chi's and CDTools' Adam with step decay (60
 epochs; 20 on a scan without a known object), timed as their epochs alone. Objects are scored against the
 known one, or, without one, by two half-data fits that start flat and share only the probe, and by R, where
-each program fits once by the amplitude loss and once by Poisson's: R compares fits by the same loss. Where
+each program fits once by the amplitude loss and once by Poisson's: R and seconds are comparable by the same loss. Where
 the probe that made a scan is known, two references stand below: ours with four times the epochs, and so
 long with that probe given and held.
 """
@@ -105,9 +105,11 @@ def compared(scan: Scan, peers: list[Peer], config: RefinementConfig | None, tim
     """A row for each peer and one for ours, in turn ``times`` times; medians of the seconds."""
     programs: dict[str, Callable[[Scan], tuple[float, Reconstruction]]] = {peer.name: peer.fit for peer in peers}
     programs["ptycho_nb"] = ours(config)
+    same: dict[str, str] = {}  # ours that a peer is compared with, where that is not the default
     if scan.truth is None:  # R measures amplitudes: it tells who is nearer only among fits by the same loss
-        programs |= {f"{peer.name}, Poisson loss": replace(peer, loss="poisson").fit for peer in peers}
+        same = {peer.name: "ptycho_nb, amplitude loss" for peer in peers}
         programs["ptycho_nb, amplitude loss"] = ours((config or RefinementConfig()).replace(loss="amplitude"))
+        programs |= {f"{peer.name}, Poisson loss": replace(peer, loss="poisson").fit for peer in peers}
     rounds = [{name: fit(scan) for name, fit in programs.items()} for _ in range(times)]
     seconds = {name: statistics.median(r[name][0] for r in rounds) for name in programs}
     rows = []
@@ -115,7 +117,7 @@ def compared(scan: Scan, peers: list[Peer], config: RefinementConfig | None, tim
         found = rounds[0][name][1]
         quality = triple(found, scan) if scan.truth is not None else ("", "", "")
         resolution = "" if scan.truth is not None else f"{agreement(*(fit(half)[1] for half in halves(scan))).half_period:.2f}"
-        ratio = "" if name == "ptycho_nb" else f"{seconds[name] / seconds['ptycho_nb']:.1f}"
+        ratio = "" if name.startswith("ptycho_nb") else f"{seconds[name] / seconds[same.get(name, 'ptycho_nb')]:.1f}"
         rows.append([scan.name, name, f"{found.r_factor(scan):.4f}", *quality, resolution, f"{seconds[name]:.2f}", ratio])
     if scan.truth is not None and scan.true_probe is not None:
         rows += [_reference(scan, name, *timed(fit)) for name, fit in _references(scan, scan.true_probe, config).items()]

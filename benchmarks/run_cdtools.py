@@ -19,6 +19,7 @@ from cdtools.models import FancyPtycho
 
 PIXEL, WAVELENGTH, DISTANCE = 1e-8, 1e-10, 1.0  # m; only their ratios matter here
 EDGE = 4  # px round the object
+SEED = 1  # of the order of the patterns
 LOSSES = {"amplitude": "amplitude mse", "poisson": "poisson nll"}
 
 
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--drop", type=float, default=0.1, help="factor on the learning rate over the last 40 %% of the epochs")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    torch.manual_seed(SEED)
     logging.disable(logging.WARNING)
     with np.load(arguments.scan) as read:
         intensity, positions, probe, shape = (read[k] for k in ("intensity", "positions", "probe", "shape"))

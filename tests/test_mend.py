@@ -14,7 +14,7 @@ from ptycho_nb.metrics import compare_objects
 from ptycho_nb.patches import illumination
 from ptycho_nb.refinement.course import opening, rates
 from ptycho_nb.refinement.detector import Detector
-from ptycho_nb.refinement.mend import Mending, SlowPhase, lacking, risen, slow_phase
+from ptycho_nb.refinement.mend import Mending, SlowPhase, lacking, risen, slow_brightness, slow_phase
 from ptycho_nb.refinement.start import held_out
 from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.report import methods_text
@@ -99,6 +99,47 @@ def test_the_truth_lacks_no_slow_phase(scan):
 def test_tilts_that_neighbours_do_not_share_are_not_believed(scan, splines):
     noise = np.random.default_rng(3).standard_normal((scan.M, 2))
     assert slow_phase(splines, noise, np.ones(scan.M)).explained < 0.1
+
+
+def test_a_brightness_that_is_smooth_in_space_is_told_as_power_of_the_object(scan, splines):
+    slow = gaussian_filter(np.random.default_rng(4).standard_normal(scan.canvas.shape), 24)
+    slow *= 0.05 / slow.std()
+    light, half = splines.light, len(splines.light) // 2
+    corners = np.rint(scan.positions - scan.canvas.origin).astype(int) - half
+    means = np.array([(light * slow[r : r + 2 * half, c : c + 2 * half]).sum() for r, c in corners])
+    found = slow_brightness(splines, 3 * np.exp(means))
+    inside = wrapped(scan, scan.truth).scanned
+    assert (found.power - slow)[inside].std() < 0.3 * slow[inside].std()
+    np.testing.assert_allclose(found.taken, means - means.mean(), atol=0.02)
+
+
+def test_a_brightness_that_neighbours_do_not_share_is_no_power_of_the_object(scan, splines):
+    assert slow_brightness(splines, np.random.default_rng(5).normal(1, 0.1, scan.M)) is None
+
+
+def fitted_with_brightness(scan, beam):
+    """The truth, and fits without and with a brightness of each pattern, of its photons under a beam (M,)."""
+    counts = np.random.default_rng(6).poisson(scan.intensity * np.reshape(beam, (-1, 1, 1))).astype(np.float32)
+    known = RefinementConfig(refine_probe=False, epochs=40)
+    return [refine(scan.replace(intensity=counts), config=known.replace(refine_brightness=free)) for free in (False, True)]
+
+
+def test_a_brightness_not_needed_takes_no_slow_amplitude_from_the_object():
+    scan = simulate_scan(SimulationConfig(object="picture", height=150, width=170, nphotons=3e5, seed=1))
+    plain, free = fitted_with_brightness(scan, np.ones(scan.M))
+    assert free.brightness.std() < 0.01
+    errors = [compare_objects(one.object, scan.truth, one.scanned).phase.mae for one in (plain, free)]
+    assert errors[1] < 1.1 * errors[0]
+
+
+def test_a_beam_that_drifts_stays_in_the_brightness():
+    """Smooth along the rows, and so in space; the photons of an object that had it would not fit."""
+    scan = simulate_scan(SimulationConfig(object="picture", height=150, width=170, nphotons=3e5, seed=1))
+    beam = 1 + 0.1 * np.sin(np.linspace(0, 30, scan.M))
+    plain, free = fitted_with_brightness(scan, beam)
+    assert np.std(free.brightness - beam / beam.mean()) < 0.5 * np.std(beam)
+    errors = [compare_objects(one.object, scan.truth, one.scanned).phase.mae for one in (plain, free)]
+    assert errors[1] < errors[0]
 
 
 def test_a_dark_pattern_has_no_say(scan):

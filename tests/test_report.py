@@ -111,7 +111,7 @@ def test_every_number_of_the_methods_text_comes_from_the_run(request, run, own):
             "all together by a smooth drift in the order of the scan, none by more than 3 px",
         ),
         ({"refine_positions": True, "position_model": "affine"}, "all together by one scale, rotation and shear"),
-        ({"refine_brightness": True}, "The brightness of each pattern was fitted too (Odstrčil et al. 2018)."),
+        ({"refine_brightness": True}, "The brightness of each pattern was fitted too (Odstrčil et al. 2018). What of it was smooth"),
         ({"refine_background": True}, "One background of photons under all patterns was fitted too (Thurman & Fienup 2009)."),
         ({"probe_support": 0.8}, "kept to a circle of 0.8 of the window's width"),
         ({"held_pixels": 0.1}, "A share of 0.1 of the pixels of each pattern was kept out"),
@@ -120,6 +120,15 @@ def test_every_number_of_the_methods_text_comes_from_the_run(request, run, own):
 )
 def test_another_setting_makes_another_text(change, said):
     assert said in methods_text(refine(SCAN, None, FIT.replace(**change)), SCAN)
+
+
+@pytest.mark.parametrize(("dose", "rough"), [(1.0, True), (1e-3, False)])
+def test_a_fit_is_said_to_follow_amplitudes_at_first_where_pixels_have_a_photon(dose, rough):
+    counts = np.random.default_rng(0).poisson(dose * SCAN.intensity).astype(np.float32)
+    dim = SCAN.replace(intensity=counts, probe=SCAN.probe * np.float32(dose**0.5))
+    text = methods_text(refine(dim, None, FIT), dim)
+    assert ("At first the gradient was that of the squared difference of amplitudes." in text) is rough
+    assert "Residuals of the likelihood beyond 3 standard deviations were bounded (Huber 1964)" in text
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ class Detector:
         Of a pattern on average, over the patterns and pixels that the fit sees.
     pixels : int
         That are not masked.
+    rough : bool
+        Whether the Poisson loss may follow amplitudes: pixels have a photon each or more on average.
     judged : float Tensor, shape (M,)
         Mean misfit on the pixels kept out, when the pattern was last compared; zeros before.
     """
@@ -92,6 +94,7 @@ class Detector:
         if self.mask is not None:
             mean = torch.where(self.mask > 0, mean, 0.0)
         self.photons, self.pixels = float(mean.sum()), int(mask.sum())
+        self.rough = loss == "poisson" and self.photons >= self.pixels
         self.dark: tuple[Tensor, Tensor] | None = None  # q, and the cost's slope times (I + q)²
         if loss == "poisson":
             q = SHARE * mean + LEAST
@@ -122,7 +125,7 @@ class Detector:
             difference = amplitude - measured
             factor = plain = difference / amplitude
         else:
-            difference, factor, plain = _poisson(photons, measured, rough and self.photons >= self.pixels)
+            difference, factor, plain = _poisson(photons, measured, rough and self.rough)
         misfit = self._masked(difference, chosen, aside)
         if self.movers:  # brightness and background are told by all faint pixels together: neither bounded nor rough
             self._factor = self._hidden(plain, aside)

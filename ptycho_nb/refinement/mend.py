@@ -1,12 +1,21 @@
-"""The slow phase that an object on the way lacks, from what it explains wrongly of the patterns' tilts, and when to ask for it."""
+"""The slow phase that an object on the way lacks, from what it explains wrongly of the patterns' tilts; the slow amplitude that
+a fitted brightness took from it; and when to ask for them.
+
+A brightness b_j of each pattern explains a slow amplitude almost as well as the object does,
+|O|² b_j = const, and is found first. With a curved probe a false slope of the amplitude is
+then answered by one of the phase. What is smooth in space of the logarithm of b_j is the
+object's, unless the photons tell otherwise, as they do of a beam that drifts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from ptycho_nb.refinement.tilts import Splines, moments
 from ptycho_nb.result import Reconstruction
@@ -117,23 +126,53 @@ def risen(before: list[float], after: list[float]) -> bool:
 
 
 def slow_phase(splines: Splines, lack: NDArray[np.float64], weight: NDArray[np.float64]) -> SlowPhase:
-    """The smooth phase whose slopes are the missing tilts (M, 2) [rad/px], each believed as its weight (M,) says.
+    """The smooth phase whose slopes are the missing tilts (M, 2) [rad/px], each believed as its weight (M,) says."""
+    pairs = [(matrix.multiply(weight[:, None]).tocsr(), weight * tilts) for matrix, tilts in zip(splines.slope, lack.T, strict=True)]
+    found = _smooth(splines, pairs)
+    return SlowPhase(splines.evaluate(found.coefficients), found.explained, found.stiffness, found.certainty)
+
+
+class SlowBrightness(NamedTuple):
+    """What of a fitted brightness is smooth in space, as logarithms: of |O|² over the canvas (H, W), and of each pattern (M,)."""
+
+    power: NDArray[np.float32]
+    taken: NDArray[np.float64]
+
+
+def slow_brightness(splines: Splines, brightness: NDArray[np.float64]) -> SlowBrightness | None:
+    """The smooth part of a brightness (M,), its mean aside; None where half of the patterns do not foretell the other half."""
+    log = np.log(brightness / brightness.mean())
+    found = _smooth(splines, [(splines.mean, log)])
+    if not (found.explained > 0 and found.certainty > CERTAIN):
+        return None
+    power = np.clip(splines.evaluate(found.coefficients), log.min(), log.max())  # where no pattern is, splines run on
+    return SlowBrightness(power, np.asarray(splines.mean @ found.coefficients))
+
+
+class _Smooth(NamedTuple):
+    coefficients: NDArray[np.float64]
+    explained: float
+    stiffness: float
+    certainty: float
+
+
+def _smooth(splines: Splines, pairs: list[tuple[csr_matrix, NDArray[np.float64]]]) -> _Smooth:
+    """Splines for which each matrix gives its values (M,).
 
     How stiff is decided by cross-validation: half the patterns, drawn at random, are fitted, the
     others judge; then all are fitted.
     """
-    half = np.random.default_rng(SEED).permutation(len(lack)) < len(lack) // 2
-    pairs = [(matrix.multiply(weight[:, None]).tocsr(), weight * tilts) for matrix, tilts in zip(splines.slope, lack.T, strict=True)]
-    fitted, judges = ([(matrix[some], tilts[some]) for matrix, tilts in pairs] for some in (half, ~half))
-    whole = max(sum(float(np.square(tilts).sum()) for _, tilts in judges), 1e-30)
+    M = len(pairs[0][1])
+    half = np.random.default_rng(SEED).permutation(M) < M // 2
+    fitted, judges = ([(matrix[some], values[some]) for matrix, values in pairs] for some in (half, ~half))
+    whole = max(sum(float(np.square(values).sum()) for _, values in judges), 1e-30)
     gains = []
     for stiffness in (*STIFFNESSES, STIFFEST):
         found = splines.fitted(fitted, stiffness)
-        gains.append(np.concatenate([np.square(tilts) - np.square(matrix @ found - tilts) for matrix, tilts in judges]))
+        gains.append(np.concatenate([np.square(values) - np.square(matrix @ found - values) for matrix, values in judges]))
     best = int(np.argmax([gain.sum() for gain in gains[:-1]]))
     certainty = max(float(gain.sum()) / max(float(gain.std()) * len(gain) ** 0.5, 1e-30) for gain in gains)
-    phase = splines.evaluate(splines.fitted(pairs, STIFFNESSES[best]))
-    return SlowPhase(phase, float(gains[best].sum()) / whole, STIFFNESSES[best], certainty)
+    return _Smooth(splines.fitted(pairs, STIFFNESSES[best]), float(gains[best].sum()) / whole, STIFFNESSES[best], certainty)
 
 
 def lacking(

@@ -101,6 +101,8 @@ class Splines:
         Rows and columns of them, the second at element 0 of the canvas.
     slope : list of two csr_matrix, shape (M, K)
         Mean of the derivative by row, and by column, of each of the K splines under the probe at each position [1/px].
+    mean : csr_matrix, shape (M, K)
+        Mean of each spline under the probe.
     """
 
     def __init__(self, positions: Real, probe: NDArray[np.complex64], shape: tuple[int, int]) -> None:
@@ -109,9 +111,9 @@ class Splines:
         self.knots = (shape[0] // self.pitch + 2 * REACH, shape[1] // self.pitch + 2 * REACH)
         offsets = np.arange(-REACH * self.pitch, REACH * self.pitch + 1) / self.pitch
         value, slope = _spline(offsets), _spline_slope(offsets) / self.pitch
-        tables = [fftconvolve(light, np.outer(a, b)[::-1, ::-1]) for a, b in ((slope, value), (value, slope))]
+        tables = [fftconvolve(light, np.outer(a, b)[::-1, ::-1]) for a, b in ((slope, value), (value, slope), (value, value))]
         corners = np.rint(positions).astype(int) - light.shape[0] // 2
-        self.slope = self._gathered(np.stack(tables), corners)
+        *self.slope, self.mean = self._gathered(np.stack(tables), corners)
 
     def _gathered(self, tables: Real, corners: NDArray[np.int64]) -> list[csr_matrix]:
         """The tables (T, S, S) read at each knot near each corner: element [q] is for a knot at corner + q - reach."""

@@ -16,7 +16,7 @@ from ptycho_nb.history import History, Preview, State
 from ptycho_nb.refinement.course import Passes, opening, passes, rates, reads
 from ptycho_nb.refinement.detector import Detector
 from ptycho_nb.refinement.fit import Fit
-from ptycho_nb.refinement.mend import Mending, lacking, risen
+from ptycho_nb.refinement.mend import Mending, lacking, risen, slow_brightness
 from ptycho_nb.refinement.priors import prior
 from ptycho_nb.refinement.start import (
     Room,
@@ -32,6 +32,7 @@ from ptycho_nb.refinement.start import (
     support,
     ways,
 )
+from ptycho_nb.refinement.tilts import Splines
 from ptycho_nb.result import Reconstruction
 from ptycho_nb.scan import Scan
 
@@ -172,6 +173,8 @@ class Run:
     def _mend(self) -> None:
         """Add the slow phase that the patterns' tilts ask for, where they can be believed; a second course begins with it."""
         first, again = not self.mending.mended and self.opening > 0, self.mending.mended
+        if self.config.refine_brightness:
+            self._give_back()
         slow = lacking(self.scan, self.result(), self.fitted, self.fit.detector.seen(), self.fit.expected)
         if self.mending.settle(slow, self.step / self.per_epoch, self.total):
             turn = torch.polar(torch.ones(slow.phase.shape), torch.from_numpy(slow.phase)).to(self.fit.object.device)
@@ -182,6 +185,20 @@ class Run:
                 self.mending.added_late = False
         for name in ("object", "probe") if first else ():
             self.fit.movers[name].forget()
+
+    def _give_back(self) -> None:
+        """Give the object what a fitted brightness took of its slow amplitude, unless the photons are then explained worse."""
+        result, brightness = self.result(), self.fit.detector.movers["brightness"].values
+        splines = Splines(result.positions[self.fitted] - result.origin, result.probe, result.canvas.shape)
+        slow = slow_brightness(splines, brightness[self.fitted].cpu().numpy().astype(np.float64))
+        if slow is None:
+            return
+        before, kept = self._sampled(), (self.fit.object.clone(), brightness.clone())
+        self.fit.object[self.space.crop].mul_(torch.from_numpy(np.exp(slow.power / 2)).to(self.fit.object.device))
+        brightness[self.fitted] *= torch.from_numpy(np.exp(-slow.taken)).to(brightness)
+        if risen(before, self._sampled()):
+            self.fit.object.copy_(kept[0])
+            brightness.copy_(kept[1])
 
     def _sampled(self) -> list[float]:
         """Misfits of some patterns, a batch each."""
@@ -228,6 +245,7 @@ class Run:
         """What the run has reached."""
         where = {name: np.array(value) for name, value in self._standing().items()} | {"order": self.order, "measured": self.measured}
         brightness, background = self.fit.detector.brightness, self.fit.detector.background
+        where["rough"] = np.array(self.fit.detector.rough)
         if self.config.held_pixels:
             where["judged"] = self.fit.detector.judged.cpu().numpy()
         moved = self.fit.positions.cpu().numpy().astype(np.float64) + self.space.origin

@@ -26,7 +26,7 @@ LOSSES = {
     "amplitude": "the squared difference of measured and expected amplitudes (Thibault & Guizar-Sicairos 2012)",
     "poisson": "the negative logarithm of the Poisson likelihood of the photons (Thibault & Guizar-Sicairos 2012)",
 }
-FIRST = "At first the gradient was that of the squared difference of amplitudes"
+FIRST = "At first the gradient was that of the squared difference of amplitudes."
 DARK = "light where a detector pixel is dark on average was given a bounded cost (Geman & McClure 1987)"
 OPTIMISERS = {"adam": "Adam (Kingma & Ba 2015)", "adamw": "AdamW (Loshchilov & Hutter 2019)", "sgd": "stochastic gradient descent"}
 ENDS = {
@@ -206,7 +206,9 @@ def _fit(result: Reconstruction) -> list[str]:
         *_detector(config),
     ]
     if config.loss == "poisson":
-        told.insert(1, f"{FIRST}, later residuals beyond {BEYOND:g} standard deviations were bounded there (Huber 1964); {DARK}.")
+        told.insert(1, f"Residuals of the likelihood beyond {BEYOND:g} standard deviations were bounded (Huber 1964); {DARK}.")
+        if bool(result.optimiser.get("rough", np.array(False))):
+            told.insert(1, FIRST)
     if config.total_variation and len(np.unique(result.positions, axis=0)) > 1:
         told.insert(1, f"The total variation of the object, at a strength of {config.total_variation:g}, was added to it.")
     if config.holdout:
@@ -253,6 +255,8 @@ def _detector(config: RefinementConfig) -> list[str]:
     told = []
     if config.refine_brightness:
         told.append("The brightness of each pattern was fitted too (Odstrčil et al. 2018).")
+        if config.mend_slow_phase:
+            told.append("What of it was smooth in space went to the object where the photons were then explained no worse.")
     if config.refine_background:
         told.append("One background of photons under all patterns was fitted too (Thurman & Fienup 2009).")
     if config.probe_support is not None:

@@ -85,6 +85,13 @@ class Page(NamedTuple):
         yield "as it stands"
         yield from self._opened(set())
 
+    def _settle(self) -> None:
+        """Wait until nothing more comes into the panel."""
+        count, before = "e => e.querySelectorAll('*').length", -1
+        while (now := self.panel.evaluate(count)) != before:
+            before = now
+            self.tab.page.wait_for_timeout(300)
+
     def _opened(self, above: set[str]) -> Iterator[str]:
         for mark in [one for one in self.panel.evaluate(HEADERS) if one not in above]:
             header = self.panel.locator(f'.pnb-header[data-mark="{mark}"]')
@@ -93,7 +100,7 @@ class Page(NamedTuple):
             known = set(self.panel.evaluate(HEADERS))
             if not was_open:
                 header.click()
-                self.tab.page.wait_for_timeout(300)
+                self._settle()
             yield words
             yield from self._opened(above | known)
             if not was_open:

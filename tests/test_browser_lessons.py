@@ -61,6 +61,12 @@ def panel(tab: Tab, name: str):
     return found
 
 
+def another(tab: Tab, picture, seen: set[str]) -> str:
+    """A picture in this place that was not there before, once there is one."""
+    tab.until(lambda: picture.get_attribute("src") not in seen, what="no other picture")
+    return picture.get_attribute("src")
+
+
 @pytest.mark.parametrize("case", FAILURES.values(), ids=lambda case: case.title)
 def test_a_failure_rings_the_alarm_and_its_cure_is_one_click(tab, case):
     gallery = panel(tab, "Failure gallery")
@@ -102,7 +108,7 @@ def test_a_duel_stops_when_asked_and_keeps_what_there_is(tab):
 def test_what_would_i_get_is_answered_by_a_line_and_a_picture(tab):
     designer = panel(tab, "Experiment designer")
     designer.get_by_role("button", name="What would I get?").click()
-    designer.locator(".pnb-look img").wait_for(timeout=LATER * 1000)
+    designer.locator(".pnb-look img").wait_for(timeout=FIRST * 1000)
     rows = designer.locator(".pnb-table tr")
     tab.until(lambda: rows.count() == 2, what="two rows")
 
@@ -113,13 +119,12 @@ def test_a_dragged_slider_changes_the_pictures_while_it_is_dragged(tab):
     box = handle.bounding_box()
     tab.page.mouse.move(box["x"] + 5, box["y"] + 5)
     tab.page.mouse.down()
-    seen = set()
-    for step in range(1, 13):
+    picture = ambiguities.locator(".pnb-row img").nth(5)
+    seen = {picture.get_attribute("src")}
+    for step in range(1, 6):
         tab.page.mouse.move(box["x"] + 5 + 6 * step, box["y"] + 5)
-        tab.page.wait_for_timeout(100)
-        seen.add(ambiguities.locator(".pnb-row img").nth(5).get_attribute("src"))
+        seen.add(another(tab, picture, seen))  # the button is still down
     tab.page.mouse.up()
-    assert len(seen) > 4
     assert "cannot tell" in ambiguities.locator(".pnb-verdict").inner_text()
 
 
@@ -130,13 +135,12 @@ def test_a_dragged_probe_changes_the_pattern_while_it_is_dragged(tab):
     box = canvas.bounding_box()
     tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tab.page.mouse.down()
-    seen = set()
-    for step in range(1, 11):
-        tab.page.mouse.move(box["x"] + box["width"] / 2 + 5 * step, box["y"] + box["height"] / 2)
-        tab.page.wait_for_timeout(120)
-        seen.add(explorer.locator(".pnb-steps img").nth(3).get_attribute("src"))
+    picture = explorer.locator(".pnb-steps img").nth(3)
+    seen = {picture.get_attribute("src")}
+    for step in range(1, 6):
+        tab.page.mouse.move(box["x"] + box["width"] / 2 + 8 * step, box["y"] + box["height"] / 2)
+        seen.add(another(tab, picture, seen))  # the button is still down
     tab.page.mouse.up()
-    assert len(seen) > 4
 
 
 @pytest.mark.parametrize("stem", [path.stem for path in NOTEBOOKS])
@@ -147,7 +151,7 @@ def test_a_notebook_runs_once_without_an_error_in_the_console(browser, stem, tmp
         tab.open(f"{stem}.ipynb")
         began = time.monotonic()
         tab.run_all(2 * FIRST)
-        took = time.monotonic() - began
+        took = min(time.monotonic() - began, server.worked)  # what else the machine does is not the notebook's
         tab.page.wait_for_timeout(500)
         assert tab.console_errors() == []
         assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == [f"{stem}.ipynb"], "it left something behind"

@@ -46,7 +46,7 @@ def test_a_notebook_is_a_page_without_code_where_exercises_are_answered_by_butto
     with chromium() as browser, Server(tmp_path, "voila") as server:
         tab = Tab(browser, server, width=1600, height=1400)
         tab.open(f"{stem}.ipynb")
-        tab.page.get_by_role("heading", name="Sources").wait_for(timeout=FIRST * 1000)  # the last of it
+        tab.page.get_by_role("heading", name="Sources").wait_for(timeout=2 * FIRST * 1000)  # the last of it
         assert tab.page.locator(".jp-CodeCell .jp-InputArea, .jp-CodeMirrorEditor").filter(visible=True).count() == 0
         tab.page.get_by_label(re.compile(right)).first.check()
         tab.page.get_by_role("button", name="Check", exact=True).first.click()

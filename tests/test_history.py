@@ -142,8 +142,8 @@ def test_a_paused_run_waits_and_goes_on(data):
     history.listener = lambda h: (seen.append(h.state), control.pause() if len(h.steps) == 2 and State.PAUSED not in seen else None)
     thread = threading.Thread(target=fit, args=(history, Line(), data))
     thread.start()
-    deadline = time.monotonic() + 10
-    while history.state is not State.PAUSED and time.monotonic() < deadline:
+    deadline = time.monotonic() + 30
+    while State.PAUSED not in seen and time.monotonic() < deadline:
         time.sleep(0.01)
     assert (history.state, len(history.steps)) == (State.PAUSED, 2)
     control.resume()

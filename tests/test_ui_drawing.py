@@ -222,11 +222,12 @@ def test_a_drawer_draws_by_time_and_a_last_time():
     frame, history = Count(), running()
     drawer = Drawer([frame])
     with drawer.following():
+        began = time.monotonic()
         drawer(history)
         time.sleep(0.4)
-    assert 2 <= frame.drawn <= 9
+    assert 2 <= frame.drawn <= 2 + (time.monotonic() - began) / frame.period
     assert frame.last == 1
-    assert "ptycho_nb drawing" not in {t.name for t in threading.enumerate()}
+    assert until(lambda: "ptycho_nb drawing" not in {t.name for t in threading.enumerate()})
 
 
 def test_costly_drawing_is_done_rarely():
@@ -264,9 +265,7 @@ def test_a_drawing_that_fails_is_off_and_the_others_go_on(caplog):
     drawer = Drawer([broken, other])
     with drawer.following(), caplog.at_level(logging.CRITICAL):
         drawer(running())
-        time.sleep(0.3)
-    assert broken.off
-    assert other.drawn >= 2
+        assert until(lambda: broken.off and other.drawn >= 2)
     assert drawer.frames == [other]
 
 
@@ -371,7 +370,7 @@ def cell(monkeypatch):
 
 
 def drew_to_the_end(live: LossPlot) -> bool:
-    return live._drawer.wait(10) and "ptycho_nb drawing" not in {t.name for t in threading.enumerate()}
+    return live._drawer.wait(10) and until(lambda: "ptycho_nb drawing" not in {t.name for t in threading.enumerate()})
 
 
 def test_a_loss_plot_follows_a_training_and_leaves_a_picture(cell):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import html
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from leftovers import names_of_threads, nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb import refine
-from ptycho_nb.config import RefinementConfig, ViewConfig
+from ptycho_nb.config import RefinementConfig, TrainingConfig, ViewConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.exports import save_picture
 from ptycho_nb.history import State
@@ -64,8 +67,8 @@ def test_a_task_closed_from_within_its_work_does_not_wait_for_itself():
     task = Task(lambda _: None, lambda _: None)
     closed = []
     task.start(lambda _: (task.close(), closed.append(True)))
-    assert until(lambda: bool(closed), 2)
-    assert task.wait(2)
+    assert until(lambda: bool(closed), 10)
+    assert task.wait(10)
     assert not task.start(lambda _: None)
 
 
@@ -73,8 +76,8 @@ def test_a_watch_closed_from_within_its_drawing_does_not_wait_for_itself():
     closed = []
     watch = Watch(lambda: (watch.close(), closed.append(True))[:0] or None, lambda _: None)
     watch.wake()
-    assert until(lambda: bool(closed), 2)
-    assert watch.wait(2)
+    assert until(lambda: bool(closed), 10)
+    assert watch.wait(10)
 
 
 def test_a_task_run_in_this_thread_leaves_its_waits_as_they_were():
@@ -84,7 +87,7 @@ def test_a_task_run_in_this_thread_leaves_its_waits_as_they_were():
     task.start(lambda _: hold.wait(5))
     assert not task.wait(0.05)
     hold.set()
-    assert task.wait(2)
+    assert task.wait(10)
 
 
 @pytest.mark.parametrize("when", ["on_begin", "on_end"])
@@ -379,3 +382,18 @@ def test_a_verdict_without_a_noise_to_compare_with_praises_nothing():
     verdict = Verdict(misfit=0.82, noise=float("nan"), featureless=0.23)
     assert verdict.hidden
     assert "Looks good" not in verdict.words
+
+
+def left_running(method: str) -> None:
+    """What a script does that ends beside a run."""
+    panel = ReconstructPanel(SCAN, RefinementConfig(epochs=10_000), TrainingConfig(epochs=10_000), method=method)
+    panel.controls.start.click()
+    assert until(lambda: panel.state is State.RUNNING)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("method", ["Iterative", "Network"])
+def test_python_ends_in_order_while_a_panel_runs(method):
+    code = f"from test_ui_faults import left_running; left_running({method!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -68,6 +68,12 @@ class Kernel:
         while self._client.get_shell_msg(timeout=20)["parent_header"].get("msg_id") != cell:
             pass
 
+    def wait_begun(self, cell: str) -> None:
+        """Until the kernel says that it runs this cell."""
+        message = self._client.get_iopub_msg(timeout=60)
+        while (message["msg_type"], message["parent_header"].get("msg_id")) != ("execute_input", cell):
+            message = self._client.get_iopub_msg(timeout=60)
+
     def begin_drawn(self, code: str) -> str:
         """Start a cell whose run is drawn; its id, once the curve has grown."""
         cell, curves, end = self.begin(code), 0, time.monotonic() + 60
@@ -194,7 +200,7 @@ def test_an_interrupt_ends_the_cell_and_not_the_training_beside_it(training):
     training.interrupt()  # no cell runs
     wait_for_more_steps(training)
     cell = training.begin("time.sleep(60)")
-    time.sleep(1)
+    training.wait_begun(cell)
     training.interrupt()
     assert [e["ename"] for e in kept(training.end(cell, seconds=20), "error")] == ["KeyboardInterrupt"]
     wait_for_more_steps(training)

@@ -333,7 +333,7 @@ def test_half_data_fits_run_beside_a_free_kernel_and_stop(make):
     assert until(lambda: not part.task.busy)
     assert "Stopped" in part.news.value
     assert part.halves is None
-    assert not part.start.disabled
+    assert until(lambda: not part.start.disabled)
 
 
 def test_half_data_stopped_in_the_second_fit_are_compared_as_they_are(make, monkeypatch):
@@ -377,7 +377,7 @@ def test_what_ends_the_half_data_fits_is_said(make, monkeypatch):
     part.start.click()
     assert until(lambda: not part.task.busy)
     assert "not enough memory" in part.problem.value
-    assert not part.start.disabled
+    assert until(lambda: not part.start.disabled)
 
 
 def test_half_data_are_fitted_as_the_result_was():

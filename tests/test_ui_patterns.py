@@ -324,7 +324,7 @@ def test_closing_while_patterns_are_judged_leaves_nothing():
     panel = PatternPanel(SCAN)
     panel.show(SCAN, RESULT)
     panel.close()
-    assert not names_of_threads()
+    assert until(lambda: not names_of_threads())
     panel.show(SCAN)
     panel.wait(1)
 

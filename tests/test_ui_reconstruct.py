@@ -268,7 +268,7 @@ def test_start_pause_resume_stop(make, method):
     assert c.forms["training"].disabled
     c.pause.click()
     assert until(lambda: panel.state is State.PAUSED)
-    assert (c.pause.description, "Paused" in c.state.value) == ("Resume", True)
+    assert until(lambda: (c.pause.description, "Paused" in c.state.value) == ("Resume", True))
     held = steps(panel)
     time.sleep(0.2)
     assert steps(panel) == held
@@ -621,7 +621,9 @@ def memory_of_runs(count: int) -> tuple[int, int]:
     started_and_stopped(panel, 20)
     before = resident()
     started_and_stopped(panel, count)
-    return before, resident()
+    after = resident()
+    panel.close()
+    return before, after
 
 
 def figures() -> int:
@@ -805,8 +807,8 @@ class Timed:
         self.stopped = 0
 
     def __call__(self, scan, *, control, **configs) -> Estimate:
-        self.asked.append(configs)
         end = time.monotonic() + self.seconds
+        self.asked.append(configs)
         while time.monotonic() < end and not control.stopping:
             time.sleep(0.005)
         self.stopped += control.stopping
@@ -826,12 +828,14 @@ def timed(make, monkeypatch):
     return of
 
 
-def test_what_a_run_takes_is_told_once_the_settings_rest(make, timed):
-    measured = timed()
+def test_what_a_run_takes_is_told_once_the_settings_rest(make, timed, monkeypatch):
+    measured = timed(quiet=60.0)
     panel = make()
     fields = panel.controls.forms["refinement"].fields
-    for epochs in ("4", "5", "6"):
+    for epochs in ("4", "5"):
         fields["epochs"].box.value = epochs
+    monkeypatch.setattr(forecast, "QUIET", 0.1)
+    fields["epochs"].box.value = "6"
     assert until(lambda: "about 40 s" in panel.controls.estimate.value)
     assert [set(configs) for configs in measured.asked] == [{"refinement"}]
     assert measured.asked[0]["refinement"].epochs == 6

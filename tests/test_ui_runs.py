@@ -283,7 +283,7 @@ def test_a_run_is_followed_until_it_ends(make):
         assert until(lambda: "running" in words(panel.table) and "so far" in words(panel.objects))
         first = panel.curves.value
         assert until(lambda: panel.curves.value != first)
-        assert panel.moment.value == panel.moment.max
+        assert until(lambda: panel.moment.value == panel.moment.max)
         assert not panel.wait(0.01)
     finally:
         control.stop()
@@ -291,7 +291,7 @@ def test_a_run_is_followed_until_it_ends(make):
     assert panel.wait(20)
     assert rows(panel)[0][2] == "stopped"
     assert "so far" not in words(panel.objects)
-    assert not names_of_threads()
+    assert until(lambda: not names_of_threads())
 
 
 def test_a_run_that_failed_says_why(make):
@@ -415,7 +415,7 @@ def test_closing_under_way_leaves_nothing():
     panel = RunsPanel()
     panel.add(run_of(1))
     panel.close()
-    assert not names_of_threads()
+    assert until(lambda: not names_of_threads())
     panel.refresh()
     assert not names_of_threads()
 

@@ -733,10 +733,9 @@ def test_stop_ends_a_quick_look_and_keeps_what_there_is(make, monkeypatch):
     c = one.controls
     assert c.look.stop.disabled
     c.look.button.click()
-    assert until(lambda: not c.look.stop.disabled)
+    assert until(lambda: not c.look.stop.disabled and "Looking" in c.state.value)
     assert c.look.button.disabled
     assert c.browser.open.disabled
-    assert "Looking" in c.state.value
     click(one, c.look.stop)
     assert "stopped after" in shown(c.look.news)
     assert one.glance is not None

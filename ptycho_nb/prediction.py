@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ptycho_nb.errors import InputError, unknown
 from ptycho_nb.losses import LOSSES
-from ptycho_nb.physics import expected_photons
+from ptycho_nb.physics import expected_photons, root
 
 BATCH = 64  # patterns predicted at once
 
@@ -55,7 +55,7 @@ class Prediction:
         believed = torch.from_numpy(mask)
         difference = total = 0.0  # a batch at a time: metrics.r_factor would need all photons at once
         for expected, measured in self._pairs(intensity, np.arange(len(intensity))):
-            amplitude = measured.sqrt()
+            amplitude = root(measured)
             difference += float(((expected.sqrt() - amplitude).abs() * believed).sum())
             total += float((amplitude * believed).sum())
         return difference / total

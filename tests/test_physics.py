@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ptycho_nb.patches import take
-from ptycho_nb.physics import diffract, expected_photons, far_field, intensity, near_field, shift, whole_and_rest
+from ptycho_nb.physics import diffract, expected_photons, far_field, intensity, near_field, root, shift, whole_and_rest
 
 
 def waves(rng, *shape, dtype=np.complex128):
@@ -206,3 +206,13 @@ def test_both_cuts_put_their_objects_on_one_grid():
         lit = torch.autograd.grad(photons(canvas + 1).sum(), canvas)[0].abs()
         peaks.append(np.unravel_index(int(lit.argmax()), lit.shape))
     assert peaks == [(30, 41), (30, 41)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_root_of_photons_is_their_amplitude_and_as_good_as_zero_where_there_are_none(dtype):
+    photons = torch.tensor([[0.0, 1e-12, 2.0], [9.0, 1e9, torch.nan]], dtype=dtype)
+    kept = photons.clone()
+    found = root(photons)
+    torch.testing.assert_close(found.flatten()[1:], photons.sqrt().flatten()[1:], rtol=1e-6, atol=0, equal_nan=True)
+    assert 0 < found[0, 0] < 1e-18
+    torch.testing.assert_close(photons, kept, equal_nan=True)

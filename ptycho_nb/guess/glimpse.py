@@ -27,6 +27,7 @@ from torch import Tensor
 from ptycho_nb.guess.coarse import CELL, Coarse, integrated
 from ptycho_nb.metrics import probe_diameter
 from ptycho_nb.patches import add_each
+from ptycho_nb.physics import root
 from ptycho_nb.scan import Scan
 
 SHARPENED = 8  # steps of Richardson and Lucy
@@ -92,7 +93,7 @@ def _pass(scan: Scan, chosen: NDArray[np.int64], positions: Real, shape: tuple[i
         some = slice(first, first + BATCH)
         photons = torch.from_numpy(scan.intensity[chosen[some]]) * mask
         moments.append(photons.flatten(1) @ basis)
-        waves = torch.fft.ifft2(photons.sqrt_().unsqueeze(1) * unit, norm="ortho") * back
+        waves = torch.fft.ifft2(root(photons).unsqueeze(1) * unit, norm="ortho") * back
         windows = [total[r : r + N, c : c + N] for r, c in corners[some].tolist()]
         add_each(windows, torch.view_as_real(waves.sum(1)))
     inner = torch.view_as_complex(total)[rim : rim + shape[0], rim : rim + shape[1]]

@@ -22,7 +22,7 @@ from ptycho_nb.model.facts import ScanFacts
 from ptycho_nb.model.optimisers import OPTIMIZERS, SCHEDULES
 from ptycho_nb.network import FLAT, Size, acquaint, build_network, centre, outline, surround
 from ptycho_nb.patches import take, totals
-from ptycho_nb.physics import diffract, intensity
+from ptycho_nb.physics import diffract, intensity, root
 from ptycho_nb.scan import Scan
 from ptycho_nb.storage import Stored, check_fit, fill, read_tensors, write_tensors
 
@@ -121,12 +121,12 @@ class PtychoPINN(L.LightningModule):
         return patches
 
     def amplitude(self, measured: Tensor, photons: float | None = None) -> Tensor:
-        """Photons (..., N, N) to amplitudes of mean square one over the scan, zero where the detector is not believed.
+        """Photons (..., N, N) to amplitudes of mean square one over the scan, as good as zero where the detector is not believed.
 
         The scan's patterns hold ``photons`` on average; it is the one of the training where none are told.
         """
         mean = self.facts.photons if photons is None else photons
-        return (torch.where(self.believed, measured, 0) * (self.facts.N**2 / mean)).sqrt()
+        return root(torch.where(self.believed, measured, 0) * (self.facts.N**2 / mean))
 
     def agree(self, patches: Tensor, offsets: Tensor, canvas: tuple[int, int], count: int | None = None) -> Tensor:
         """The first ``count``, or all, of the patches (B, C, N, N) cut again from the one object on which a group agrees.

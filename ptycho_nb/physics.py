@@ -45,7 +45,10 @@ def intensity(wave: Tensor) -> Tensor:
 
 
 def root(photons: Tensor) -> Tensor:
-    """Amplitude, the square root of photons; below 1e-18, if not zero, where there are none: the root of zero takes three times as long."""
+    """Amplitude, the square root of photons in single or double precision.
+
+    Below 1e-18, if not zero, where there are none: the root of zero takes three times as long.
+    """
     return photons.clamp(min=torch.finfo(photons.dtype).tiny).sqrt_()
 
 

@@ -203,13 +203,13 @@ def test_amplitude_and_phase_are_shown_and_an_export_says_where_it_lies(lab, fol
 def come_back(tab: Tab) -> None:
     """Wait for the panels, with a reload where JupyterLab's widgets gave a busy kernel 2 s and then said so for good."""
     lost = tab.view.get_by_text("Error displaying widget: model not found")
-    for _ in range(5):
+    for _ in range(3):
         tab.until(lambda: tab.panel.count() or lost.count(), FIRST, "neither panels nor an error")
         if tab.panel.count():
             return
         tab.errors = [error for error in tab.errors if "widget model not found" not in error]
         tab.reload()
-    pytest.fail("No panels after five reloads.")
+    pytest.fail("No panels after three tries.")
 
 
 def test_a_reload_and_another_tab_find_the_training_going_on(lab):

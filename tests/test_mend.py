@@ -107,14 +107,37 @@ def test_a_brightness_that_is_smooth_in_space_is_told_as_power_of_the_object(sca
     light, half = splines.light, len(splines.light) // 2
     corners = np.rint(scan.positions - scan.canvas.origin).astype(int) - half
     means = np.array([(light * slow[r : r + 2 * half, c : c + 2 * half]).sum() for r, c in corners])
-    found = slow_brightness(splines, 3 * np.exp(means))
+    found = slow_brightness(splines, 3 * np.exp(means), scan.positions)
     inside = wrapped(scan, scan.truth).scanned
-    assert (found.power - slow)[inside].std() < 0.3 * slow[inside].std()
-    np.testing.assert_allclose(found.taken, means - means.mean(), atol=0.02)
+    left = (found.power - slow)[inside]
+    rows, columns = np.indices(slow[inside].shape).reshape(2, -1)
+    ramp = np.stack([np.ones(left.size), rows, columns], 1)
+    left = left.ravel() - ramp @ np.linalg.lstsq(ramp, left.ravel(), rcond=None)[0]
+    assert left.std() < 0.3 * slow[inside].std()
+    assert found.power.dtype == np.float32
+    seen = np.array([(light * found.power[r : r + 2 * half, c : c + 2 * half]).sum() for r, c in corners])
+    np.testing.assert_allclose(found.taken, seen, atol=1e-5)  # each pattern gives up what the object gets under its probe
 
 
-def test_a_brightness_that_neighbours_do_not_share_is_no_power_of_the_object(scan, splines):
-    assert slow_brightness(splines, np.random.default_rng(5).normal(1, 0.1, scan.M)) is None
+@pytest.mark.parametrize("scatter", [0.1, 0.6])
+def test_a_brightness_that_neighbours_do_not_share_is_no_power_of_the_object(scan, splines, scatter):
+    taken = 0
+    for seed in range(20):
+        beam = np.random.default_rng(seed).normal(1, scatter, scan.M).clip(0.05)
+        taken += slow_brightness(splines, beam, scan.positions) is not None
+    assert taken <= 2
+
+
+def test_a_ramp_of_the_brightness_stays_where_it_is_since_no_photon_tells_whose_it_is(scan, splines):
+    ramp = np.exp((scan.positions - scan.positions.mean(0)) @ [0.002, -0.001])
+    found = slow_brightness(splines, ramp, scan.positions)
+    assert found is None or np.abs(found.taken).max() < 1e-9
+
+
+def test_few_patterns_agree_by_chance_and_are_not_asked(scan):
+    some = np.arange(12)
+    few = Splines(scan.positions[some] - scan.canvas.origin, scan.probe, scan.canvas.shape)
+    assert slow_brightness(few, np.linspace(0.9, 1.1, 12) ** 2, scan.positions[some]) is None
 
 
 def fitted_with_brightness(scan, beam):
@@ -127,9 +150,31 @@ def fitted_with_brightness(scan, beam):
 def test_a_brightness_not_needed_takes_no_slow_amplitude_from_the_object():
     scan = simulate_scan(SimulationConfig(object="picture", height=150, width=170, nphotons=3e5, seed=1))
     plain, free = fitted_with_brightness(scan, np.ones(scan.M))
-    assert free.brightness.std() < 0.01
+    assert free.optimiser["returned"]
+    assert "What of it was smooth in space" in methods_text(free, scan)
     errors = [compare_objects(one.object, scan.truth, one.scanned).phase.mae for one in (plain, free)]
     assert errors[1] < 1.1 * errors[0]
+
+
+def test_what_the_photons_do_not_bear_is_undone_to_the_last_bit(monkeypatch):
+    """Object, brightness and what pixels kept out say: as if it had never been tried."""
+    scan, asked = simulate_scan(SimulationConfig(object="picture", height=150, width=170, nphotons=3e5, seed=1)), []
+
+    def found(*given):
+        asked.append(slow_brightness(*given))
+        return asked[-1]
+
+    settings = RefinementConfig(epochs=6, refine_brightness=True, held_pixels=0.1)
+    monkeypatch.setattr("ptycho_nb.refinement.underway.risen", lambda before, after: True)
+    monkeypatch.setattr("ptycho_nb.refinement.underway.slow_brightness", found)
+    tried = refine(scan, config=settings)
+    assert asked[-1] is not None
+    monkeypatch.setattr("ptycho_nb.refinement.underway.slow_brightness", lambda *_: None)
+    never = refine(scan, config=settings)
+    assert not tried.optimiser["returned"]
+    np.testing.assert_array_equal(tried.object, never.object)
+    np.testing.assert_array_equal(tried.brightness, never.brightness)
+    np.testing.assert_array_equal(tried.optimiser["judged"], never.optimiser["judged"])
 
 
 def test_a_beam_that_drifts_stays_in_the_brightness():

@@ -111,7 +111,7 @@ def test_every_number_of_the_methods_text_comes_from_the_run(request, run, own):
             "all together by a smooth drift in the order of the scan, none by more than 3 px",
         ),
         ({"refine_positions": True, "position_model": "affine"}, "all together by one scale, rotation and shear"),
-        ({"refine_brightness": True}, "The brightness of each pattern was fitted too (Odstrčil et al. 2018). What of it was smooth"),
+        ({"refine_brightness": True}, "The brightness of each pattern was fitted too (Odstrčil et al. 2018)."),
         ({"refine_background": True}, "One background of photons under all patterns was fitted too (Thurman & Fienup 2009)."),
         ({"probe_support": 0.8}, "kept to a circle of 0.8 of the window's width"),
         ({"held_pixels": 0.1}, "A share of 0.1 of the pixels of each pattern was kept out"),

@@ -5,11 +5,8 @@ from __future__ import annotations
 import html
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +14,7 @@ from leftovers import names_of_threads, nothing_left, until
 from tiny_scan import tiny_scan
 
 from ptycho_nb import refine
-from ptycho_nb.config import RefinementConfig, TrainingConfig, ViewConfig
+from ptycho_nb.config import RefinementConfig, ViewConfig
 from ptycho_nb.errors import InputError
 from ptycho_nb.exports import save_picture
 from ptycho_nb.history import State
@@ -382,18 +379,3 @@ def test_a_verdict_without_a_noise_to_compare_with_praises_nothing():
     verdict = Verdict(misfit=0.82, noise=float("nan"), featureless=0.23)
     assert verdict.hidden
     assert "Looks good" not in verdict.words
-
-
-def left_running(method: str) -> None:
-    """What a script does that ends beside a run."""
-    panel = ReconstructPanel(SCAN, RefinementConfig(epochs=10_000), TrainingConfig(epochs=10_000), method=method)
-    panel.controls.start.click()
-    assert until(lambda: panel.state is State.RUNNING)
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("method", ["Iterative", "Network"])
-def test_python_ends_in_order_while_a_panel_runs(method):
-    code = f"from test_ui_faults import left_running; left_running({method!r})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")

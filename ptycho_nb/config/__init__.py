@@ -186,10 +186,10 @@ class RefinementConfig(Config):
     position_model: Literal["free", "drift", "affine"] = setting(
         "free", "What corrected positions may do: free moves each by itself; drift moves all smoothly in the order of the scan; affine changes scale, rotation and shear", label="Position model", advanced=True
     )
-    refine_brightness: bool = setting(False, "Fit the brightness of each pattern, for a beam that fluctuates", label="Brightness of each pattern", advanced=True)
+    refine_brightness: bool = setting(False, "Fit the brightness of each pattern, for a beam that fluctuates; a steady rise or fall over the field cannot be told from the object's", label="Brightness of each pattern", advanced=True)
     refine_background: bool = setting(False, "Fit one background of photons under all patterns", label="Background", advanced=True)
     probe_support: float | None = setting(None, "Diameter of the circle outside which the probe is zero, over the window's width; empty: no limit", label="Probe support", ge=0.05, le=1.5, advanced=True)
-    mend_slow_phase: bool = setting(True, "After the first epochs of a fit from flat or from a network, and near its end, add the slow phase that the patterns' centres of mass ask for, where half of the patterns foretell the other half; a fitted brightness then gives the object back what is smooth in space", label="Mend slow phase", advanced=True)
+    mend_slow_phase: bool = setting(True, "After the first epochs of a fit from flat or from a network, and near its end, add the slow phase that the patterns' centres of mass ask for, where half of the patterns foretell the other half; and give the object what of a fitted brightness is smooth in space", label="Mend slow phase", advanced=True)
     total_variation: float = setting(0.25, "Pull of neighbouring pixels to each other, in proportion to the photon noise; 0: none. More suits objects with sharp edges", label="Total variation", ge=0, le=100, advanced=True)
     holdout: float = setting(0.0, "Share of well-covered patterns kept out of the fit to judge it", label="Held-out share", ge=0, le=0.5, advanced=True)
     held_pixels: float = setting(0.0, "Share of the detector pixels, others in each pattern, kept out of the fit to judge it; unlike whole patterns they also judge fitted positions and brightness", label="Held-out pixels", ge=0, le=0.5, advanced=True)

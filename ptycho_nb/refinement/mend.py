@@ -3,8 +3,9 @@ a fitted brightness took from it; and when to ask for them.
 
 A brightness b_j of each pattern explains a slow amplitude almost as well as the object does,
 |O|² b_j = const, and is found first. With a curved probe a false slope of the amplitude is
-then answered by one of the phase. What is smooth in space of the logarithm of b_j is the
-object's, unless the photons tell otherwise, as they do of a beam that drifts.
+then answered by one of the phase. What is smooth in space of log b_j is the object's, unless the
+photons tell otherwise, as they do of a beam that drifts. They say nothing of a straight ramp:
+O exp(a·r), P exp(-a·r) and b_j exp(-2 a·r_j) explain as well, and it stays where the fit put it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ERRORS, SLIGHT = 3.0, 0.003  # standard errors, and share of it, by which the mi
 STIFFNESSES = (0.3, 3.0, 30.0)  # tried: from supple to stiff
 STIFFEST = 300.0  # too stiff to be taken, but so sure of the little it says that it tells whether there is something
 SEED = 0  # of the halves
+FEW = 16  # patterns: fewer agree by chance
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Mending:
         Steps of the plan near whose end it asked last; a fit that is given more epochs asks again.
     added_late : bool
         Whether a slow phase was added there.
+    returned : bool
+        Whether the object got slow amplitude back from a fitted brightness, at either time.
     """
 
     opened: int = 0
@@ -92,6 +96,7 @@ class Mending:
     after: int = 0
     retouched: int = 0
     added_late: bool = False
+    returned: bool = False
 
     def due(self, progress: float, done: float, epochs: int, total: int) -> bool:
         """Whether to ask at this share of a run of so many epochs, of ``total`` steps, with so many epochs done.
@@ -139,14 +144,21 @@ class SlowBrightness(NamedTuple):
     taken: NDArray[np.float64]
 
 
-def slow_brightness(splines: Splines, brightness: NDArray[np.float64]) -> SlowBrightness | None:
-    """The smooth part of a brightness (M,), its mean aside; None where half of the patterns do not foretell the other half."""
-    log = np.log(brightness / brightness.mean())
+def slow_brightness(splines: Splines, brightness: NDArray[np.float64], positions: NDArray[np.float64]) -> SlowBrightness | None:
+    """The smooth part of the brightness (M,) of patterns at positions (M, 2), a ramp aside.
+
+    None where half of the patterns do not foretell the other half, or are too few to tell.
+    """
+    if len(brightness) < FEW:
+        return None
+    ramp = np.column_stack([np.ones(len(positions)), positions - positions.mean(0)])
+    log = np.log(brightness)
+    log -= ramp @ np.linalg.lstsq(ramp, log, rcond=None)[0]
     found = _smooth(splines, [(splines.mean, log)])
     if not (found.explained > 0 and found.certainty > CERTAIN):
         return None
-    power = np.clip(splines.evaluate(found.coefficients), log.min(), log.max())  # where no pattern is, splines run on
-    return SlowBrightness(power, np.asarray(splines.mean @ found.coefficients))
+    coefficients = found.coefficients.clip(log.min(), log.max())  # and so is their sum, where no pattern is too
+    return SlowBrightness(splines.evaluate(coefficients), np.asarray(splines.mean @ coefficients))
 
 
 class _Smooth(NamedTuple):

@@ -190,7 +190,7 @@ class Run:
         """Give the object what a fitted brightness took of its slow amplitude, unless the photons are then explained worse."""
         result, brightness = self.result(), self.fit.detector.movers["brightness"].values
         splines = Splines(result.positions[self.fitted] - result.origin, result.probe, result.canvas.shape)
-        slow = slow_brightness(splines, brightness[self.fitted].cpu().numpy().astype(np.float64))
+        slow = slow_brightness(splines, brightness[self.fitted].cpu().numpy().astype(np.float64), result.positions[self.fitted])
         if slow is None:
             return
         before, kept = self._sampled(), (self.fit.object.clone(), brightness.clone())
@@ -199,11 +199,15 @@ class Run:
         if risen(before, self._sampled()):
             self.fit.object.copy_(kept[0])
             brightness.copy_(kept[1])
+        else:
+            self.mending.returned = True
 
     def _sampled(self) -> list[float]:
-        """Misfits of some patterns, a batch each."""
-        some = self.fitted[:: math.ceil(len(self.fitted) / ASKED)]
-        return [self.fit.misfit(part.tolist()) for part in np.array_split(some, min(PARTS, len(some)))]
+        """Misfits of some patterns, a batch each; what pixels kept out say of them stays as it was noted."""
+        some, noted = self.fitted[:: math.ceil(len(self.fitted) / ASKED)], self.fit.detector.judged.clone()
+        misfits = [self.fit.misfit(part.tolist()) for part in np.array_split(some, min(PARTS, len(some)))]
+        self.fit.detector.judged.copy_(noted)
+        return misfits
 
     def _end_of_epoch(self) -> None:
         steps = [value for _, value in self.history.steps[-self.per_epoch :]]

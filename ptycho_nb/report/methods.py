@@ -203,7 +203,7 @@ def _fit(result: Reconstruction) -> list[str]:
         *_slow_phase(result),
         _probe(result, config),
         _positions(result, config),
-        *_detector(config),
+        *_detector(result, config),
     ]
     if config.loss == "poisson":
         told.insert(1, f"Residuals of the likelihood beyond {BEYOND:g} standard deviations were bounded (Huber 1964); {DARK}.")
@@ -250,13 +250,13 @@ def _positions(result: Reconstruction, config: RefinementConfig) -> str:
     return f"The positions were fitted too, all together {together}, none by more than {config.max_shift:g} px{moved}."
 
 
-def _detector(config: RefinementConfig) -> list[str]:
+def _detector(result: Reconstruction, config: RefinementConfig) -> list[str]:
     """What else was fitted or kept out."""
     told = []
     if config.refine_brightness:
         told.append("The brightness of each pattern was fitted too (Odstrčil et al. 2018).")
-        if config.mend_slow_phase:
-            told.append("What of it was smooth in space went to the object where the photons were then explained no worse.")
+        if bool(result.optimiser.get("returned", np.array(False))):
+            told.append("What of it was smooth in space, but for a straight ramp, was given to the object.")
     if config.refine_background:
         told.append("One background of photons under all patterns was fitted too (Thurman & Fienup 2009).")
     if config.probe_support is not None:

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
-from collections.abc import Callable
-from weakref import WeakSet
-
-LAST = 20.0  # s that the end of Python waits for those at work
 
 
 class AtWork:
-    """Counts those at work: one may still draw what remains of its run when the next begins.
+    """Counts those at work: one may still draw what remains of its run when the next begins."""
 
-    Parameters
-    ----------
-    stop : callable
-        Asks them to end, and does not wait for it; called where Python ends before they have.
-    """
-
-    def __init__(self, stop: Callable[[], object]) -> None:
-        self._stop = stop
+    def __init__(self) -> None:
         self._count, self._lock = 0, threading.Lock()
         self._own = threading.local()
         self._quiet = threading.Event()
         self._quiet.set()
-        EVERYONE.add(self)
 
     def begin(self) -> None:
         """One more."""
@@ -58,21 +45,3 @@ class AtWork:
             if time.monotonic() > end:
                 return False
         return True
-
-    def leave(self) -> None:
-        """Ask them to end."""
-        if not self._quiet.is_set():
-            self._stop()
-
-
-EVERYONE: WeakSet[AtWork] = WeakSet()
-
-
-@atexit.register
-def _leave() -> None:
-    """Python kills the threads that outlive it, and one inside torch takes the process along ("terminate called …")."""
-    everyone, end = list(EVERYONE), time.monotonic() + LAST
-    for one in everyone:
-        one.leave()
-    for one in everyone:
-        one.wait(max(end - time.monotonic(), 0.0))

@@ -29,7 +29,7 @@ class Task:
 
     def __init__(self, failed: Callable[[str], object], changed: Callable[[bool], object]) -> None:
         self._failed, self._changed = failed, changed
-        self._claimed, self._at_work = threading.Lock(), AtWork(self.stop)
+        self._claimed, self._at_work = threading.Lock(), AtWork()
         self._turn = threading.Lock()  # held while work is claimed or the panel closed
         self._telling = threading.RLock()
         self._control = Control()

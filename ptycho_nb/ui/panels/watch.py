@@ -34,7 +34,7 @@ class Watch:
 
     def __init__(self, draw: Callable[[], float | None], failed: Callable[[str], object]) -> None:
         self._draw, self._failed = draw, failed
-        self._asked, self._lock, self._at_work = threading.Event(), threading.Lock(), AtWork(self._end)
+        self._asked, self._lock, self._at_work = threading.Event(), threading.Lock(), AtWork()
         self._working = self._closed = False
 
     def begin(self) -> None:
@@ -65,13 +65,10 @@ class Watch:
 
     def close(self) -> None:
         """Draw no more, and end the thread."""
-        self._end()
-        self.wait(20.0)
-
-    def _end(self) -> None:
         with self._lock:
             self._closed = True
         self._asked.set()
+        self.wait(20.0)
 
     def _watch(self) -> None:
         self._at_work.mine()

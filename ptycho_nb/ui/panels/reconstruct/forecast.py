@@ -101,7 +101,7 @@ class Forecast:
         self._room: Room | None = None  # of that one
         self._due = 0.0
         self._control = Control()
-        self._lock, self._at_work = threading.Lock(), AtWork(self.cancel)
+        self._lock, self._at_work = threading.Lock(), AtWork()
         self._changed = threading.Event()
         self._working = False
 

@@ -78,7 +78,7 @@ class Runner:
         self.failure: BaseException | None = None
         self.control = Control()
         self.turn = threading.RLock()
-        self._claimed, self._at_work = threading.Lock(), AtWork(lambda: self.control.stop())
+        self._claimed, self._at_work = threading.Lock(), AtWork()
         self._begin: list[Listener] = []
         self._end: list[Listener] = []
         self._part = ""

@@ -77,14 +77,6 @@ class Server:
         self._home.cleanup()
 
     @property
-    def worked(self) -> float:
-        """Processor time of the server and its kernels so far [s]."""
-        pid = self._process.pid
-        all_of_it = [str(pid), *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in all_of_it]
-        return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
-
-    @property
     def log(self) -> str:
         """What it wrote."""
         return self._log.read_text(errors="replace")

@@ -87,10 +87,14 @@ class Page(NamedTuple):
 
     def _settle(self) -> None:
         """Wait until nothing more comes into the panel."""
-        count, before = "e => e.querySelectorAll('*').length", -1
-        while (now := self.panel.evaluate(count)) != before:
-            before = now
+        counts = [-1]
+
+        def still() -> bool:
             self.tab.page.wait_for_timeout(300)
+            counts.append(self.panel.evaluate("e => e.querySelectorAll('*').length"))
+            return counts[-1] == counts[-2]
+
+        self.tab.until(still, what="the panel did not come to rest")
 
     def _opened(self, above: set[str]) -> Iterator[str]:
         for mark in [one for one in self.panel.evaluate(HEADERS) if one not in above]:

@@ -151,7 +151,7 @@ def test_a_notebook_runs_once_without_an_error_in_the_console(browser, stem, tmp
         tab.open(f"{stem}.ipynb")
         began = time.monotonic()
         tab.run_all(2 * FIRST)
-        took = min(time.monotonic() - began, server.worked)  # what else the machine does is not the notebook's
+        took = time.monotonic() - began
         tab.page.wait_for_timeout(500)
         assert tab.console_errors() == []
         assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == [f"{stem}.ipynb"], "it left something behind"
